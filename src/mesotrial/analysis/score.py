@@ -1,0 +1,71 @@
+"""How well predictions agree with what was published: one set of figures per role, never mixed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from mesotrial.analysis import codes
+
+__all__ = ["ROLES", "score"]
+
+ROLES = ("calibration", "validation")
+
+_MISSED = 2 / 0.10  # the interval score's price, per unit missed, of a 90 % interval
+Row = Mapping[str, Any]
+
+
+def score(rows: Iterable[Row]) -> dict[str, dict[str, float | int | None]]:
+    """Return the scores of `calibration` and `validation` rows (objects of summary.json), over rows with `scored` =
+    yes and a z.
+
+    Per role: `rows`, `trials`, `unpredicted` (scored rows without a z), `z_coverage` (share with |z| <= 1.645),
+    `inside90` (share of published values inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median
+    absolute error, percentage points), `median_percent_mae` (median absolute error of medians, percent) and
+    `interval_score` (mean over rows on the scoring scale, smaller is better: Gneiting T, Raftery AE. J Am Stat Assoc
+    2007;102:359-378, section 6.2). None where there is no row to tell.
+    """
+    every = [row for row in rows if row["scored"] == "yes"]
+    return {role: _of([row for row in every if row["role"] == role]) for role in ROLES}
+
+
+def _of(rows: Sequence[Row]) -> dict[str, float | int | None]:
+    judged = [row for row in rows if row["z"] is not None]
+    return {
+        "rows": len(judged),
+        "trials": len({row["trial"] for row in judged}),
+        "unpredicted": len(rows) - len(judged),
+        "z_coverage": _mean(abs(row["z"]) <= codes.COVERED for row in judged),
+        "inside90": _mean(bool(row["inside90"]) for row in judged if row["inside90"] is not None),
+        "mean_abs_z": _mean(abs(row["z"]) for row in judged),
+        "rate_points_mae": _median(
+            100 * abs(row["simulated"] - row["published"]) for row in judged if codes.is_rate(row["code"])
+        ),
+        "median_percent_mae": _median(
+            100 * abs(row["simulated"] / row["published"] - 1) for row in judged if codes.is_median(row["code"])
+        ),
+        "interval_score": _mean(value for row in judged if (value := _interval_score(row)) is not None),
+    }
+
+
+def _interval_score(row: Row) -> float | None:
+    if row["lo90"] is None or row["hi90"] is None:
+        return None
+    lower, upper, seen = (
+        codes.on_scale(row["code"], row[key], row["published_n"]) for key in ("lo90", "hi90", "published")
+    )
+    if not all(map(math.isfinite, (lower, upper, seen))):
+        return None
+    return upper - lower + _MISSED * (max(lower - seen, 0) + max(seen - upper, 0))
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    listed = [float(value) for value in values]
+    return fmean(listed) if listed else None
+
+
+def _median(values: Iterable[float]) -> float | None:
+    listed = list(values)
+    return median(listed) if listed else None

@@ -1,0 +1,202 @@
+"""The summary of a run: every endpoint with its simulated value, its 90 % prediction interval, and what was published
+("mesotrial/summary/1").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mesotrial.analysis import codes
+from mesotrial.analysis.endpoints import Outcomes
+from mesotrial.analysis.predict import TRIALS, Endpoint, Predictor, estimate
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mesotrial.catalogue.design import Design
+    from mesotrial.catalogue.evidence import PageFigure, PublishedResult
+
+__all__ = ["SCHEMA", "summarise"]
+
+SCHEMA = "mesotrial/summary/1"
+_HIDDEN_ROLES = ("none", "exclude")
+
+# What an endpoint of a design's list stands for where it is not itself a code.
+_FAMILIES: Mapping[str, tuple[tuple[str, float | None], ...]] = {
+    "OS": (("OS_MEDIAN", None), ("OS_RATE", 12.0), ("OS_RATE", 24.0)),
+    "PFS": (("PFS_MEDIAN", None), ("PFS_RATE", 6.0), ("PFS_RATE", 12.0)),
+    "TTP": (("TTP_MEDIAN", None),),
+    "DOR": (("DOR_MEDIAN", None),),
+    "TTR": (("TTR_MEDIAN", None),),
+}
+
+PageKey = tuple[str, str, float | None]
+
+
+def summarise(
+    design: Design,
+    tables: Mapping[str, pl.DataFrame],
+    bank: Mapping[str, pl.DataFrame],
+    published: Iterable[PublishedResult],
+    page_figures: Mapping[PageKey, PageFigure],
+    seed: int,
+    *,
+    trials: int = TRIALS,
+) -> dict[str, Any]:
+    """Return the object of summary.json. Rates are fractions, times months, undefined is None.
+
+    A row for every result published on the trial's arms (roles none and exclude left out), then rows for the design's
+    endpoints that nobody published. In a row
+
+    - `simulated` is the large-sample value: that of the whole bank, not of the one trial in `tables`;
+    - `lo90`, `hi90` hold 90 % of new trials of the published size (`published_n`), of `trials` resampled from the
+      bank, each with a trial-level effect (a bound that is not reached is None);
+    - `inside90` says whether the published value lies there; `z` scores the rows with `scored` = yes;
+    - `observed`, `observed_lo`, `observed_hi` are the value in `tables` (one trial of the design's size) and its 95 %
+      confidence interval;
+    - `published_level` is in percent, as published; `page` and `page_statement` are the patient page's figure and the
+      statement that gives it.
+    """
+    trial, whole = Outcomes(tables), Outcomes(bank)
+    predictor = Predictor(whole, seed, {arm.name: arm.n for arm in design.arms}, trials)
+    rows = [
+        _published_row(result, trial, predictor, page_figures)
+        for result in published
+        if result.trial == design.evidence_trial and result.role not in _HIDDEN_ROLES and _arms_known(result, predictor)
+    ]
+    rows += [
+        _row(endpoint, design.evidence_trial or design.name, trial, predictor, page_figures)
+        for endpoint in _unpublished(design, rows)
+    ]
+    return {
+        "schema": SCHEMA,
+        "design": design.name,
+        "seed": seed,
+        "patients_per_arm": _sizes(design, trial),
+        "bank": _sizes(design, whole),
+        "trials_resampled": trials,
+        "status_counts": _status_counts(tables),
+        "bank_status_counts": _status_counts(bank),
+        "endpoints": rows,
+    }
+
+
+def _arms_known(result: PublishedResult, predictor: Predictor) -> bool:
+    return all(not arm or arm in predictor.arm_sizes for arm in (result.arm, result.comparator))
+
+
+def _published_row(
+    result: PublishedResult, trial: Outcomes, predictor: Predictor, page_figures: Mapping[PageKey, PageFigure]
+) -> dict[str, Any]:
+    endpoint = Endpoint(result.code, result.arm, result.comparator or None, result.subgroup_code, result.time_months)
+    size = result.n_used or result.n
+    row = _row(endpoint, result.trial, trial, predictor, page_figures, size)
+    value, lower, upper = (_as_shown(number, result.unit) for number in (result.value, result.ci_low, result.ci_high))
+    z = math.nan
+    if result.scored and result.se and row["simulated"] is not None and value is not None:
+        z = codes.z_score(result.code, row["simulated"], value, result.se, result.n_used)
+    return row | {
+        "label": result.endpoint,
+        "assessor": result.assessor or None,
+        "published": value,
+        "published_lo": lower,
+        "published_hi": upper,
+        "published_level": result.ci_level,
+        "published_n": size,
+        "scored": "yes" if result.scored else "no",
+        "why_not": result.why_not or None,
+        "role": result.role,
+        "z": _number(z),
+        "inside90": _inside(value, row),
+        "confidence": result.confidence,
+        "ci_verified": result.ci_verified,
+        "source": result.source,
+        "doi": result.doi or None,
+    }
+
+
+def _row(
+    endpoint: Endpoint,
+    trial_name: str,
+    trial: Outcomes,
+    predictor: Predictor,
+    page_figures: Mapping[PageKey, PageFigure],
+    size: float | None = None,
+) -> dict[str, Any]:
+    """Return the row of an endpoint as if nobody had published it."""
+    predicted, observed = predictor.interval(endpoint, size), estimate(trial, endpoint)
+    key = (endpoint.arm, endpoint.code, endpoint.time_months)
+    page = page_figures.get(key) if endpoint.subgroup == "all" and endpoint.comparator is None else None
+    return {
+        "trial": trial_name,
+        "arm": endpoint.arm,
+        "comparator": endpoint.comparator,
+        "subgroup": endpoint.subgroup,
+        "code": endpoint.code,
+        "label": None,
+        "time_months": endpoint.time_months,
+        "assessor": None,
+        "simulated": _number(predicted.value),
+        "lo90": _number(predicted.lower),
+        "hi90": _number(predicted.upper),
+        "observed": _number(observed.value),
+        "observed_lo": _number(observed.lower),
+        "observed_hi": _number(observed.upper),
+        "published": None,
+        "published_lo": None,
+        "published_hi": None,
+        "published_level": None,
+        "published_n": None,
+        "page": None if page is None else _as_shown(page.value, page.unit),
+        "page_statement": None if page is None else page.statement,
+        "scored": "no",
+        "why_not": "not published",
+        "role": None,
+        "z": None,
+        "inside90": None,
+        "confidence": None,
+        "ci_verified": None,
+        "source": None,
+        "doi": None,
+    }
+
+
+def _unpublished(design: Design, rows: Iterable[Mapping[str, Any]]) -> Iterable[Endpoint]:
+    """Yield the endpoints of the design's list, arm by arm, that have no row yet."""
+    there = {
+        (row["arm"], row["code"], row["time_months"])
+        for row in rows
+        if row["subgroup"] == "all" and not row["comparator"]
+    }
+    for name in design.endpoints:
+        for code, months in _FAMILIES.get(name, ((name, None),)):
+            for arm in design.arms:
+                if (arm.name, code, months) not in there:
+                    yield Endpoint(code, arm.name, time_months=months)
+
+
+def _inside(value: float | None, row: Mapping[str, Any]) -> bool | None:
+    """Say whether a published value lies in the interval; a missing upper bound with a lower one was not reached."""
+    if value is None or row["lo90"] is None:
+        return None
+    return bool(row["lo90"] <= value <= (math.inf if row["hi90"] is None else row["hi90"]))
+
+
+def _sizes(design: Design, outcomes: Outcomes) -> dict[str, int]:
+    return {arm.name: int(outcomes.members(arm.name).sum()) for arm in design.arms}
+
+
+def _status_counts(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    counted = tables["adsl"]["RCODE"].value_counts(sort=True)
+    return dict(sorted(counted.iter_rows()))
+
+
+def _as_shown(value: float | None, unit: str) -> float | None:
+    """Turn a published percentage into a fraction; leave months and ratios."""
+    return round(value / 100, 12) if value is not None and unit == "%" else value
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

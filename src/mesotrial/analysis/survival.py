@@ -1,0 +1,120 @@
+"""Kaplan-Meier curves, medians, landmark rates and risk tables of one group of patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["KaplanMeier", "RiskTable", "crossing", "kaplan_meier", "risk_table"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_SAME = 1.5e-8  # two survival values closer than this are one
+
+
+@dataclass(frozen=True)
+class KaplanMeier:
+    """A Kaplan-Meier curve with a pointwise log-log interval. Arrays have one entry per distinct time, sorted.
+
+    `survival[i]` holds from `times[i]` until the next time. Bounds are NaN once survival has reached 0.
+    """
+
+    times: FloatArray
+    survival: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    at_risk: IntArray
+    events: IntArray
+    censored: IntArray
+
+    def at(self, time: float) -> tuple[float, float, float]:
+        """Return survival at `time` and its interval: 1 before the first event, NaN beyond the last patient unless
+        all died.
+        """
+        if self.times.size == 0:
+            return (float("nan"),) * 3
+        place = int(np.searchsorted(self.times, time, side="right")) - 1
+        if place < 0:
+            return (1.0, 1.0, 1.0)
+        if time > self.times[-1] and self.survival[-1] > 0:
+            return (float("nan"),) * 3
+        return float(self.survival[place]), float(self.lower[place]), float(self.upper[place])
+
+    def median(self) -> tuple[float, float, float]:
+        """Return the median time and its interval (Brookmeyer R, Crowley J. Biometrics 1982;38:29-41, on the log-log
+        scale).
+
+        NaN where a curve does not reach one half.
+        """
+        value, lower, upper = (crossing(self.times, curve) for curve in (self.survival, self.lower, self.upper))
+        return value, lower, upper
+
+    def steps(self) -> tuple[FloatArray, FloatArray]:
+        """Return times and survival as a step line that starts at (0, 1), to be drawn with `where="post"`."""
+        return np.concatenate(([0.0], self.times)), np.concatenate(([1.0], self.survival))
+
+
+@dataclass(frozen=True)
+class RiskTable:
+    """Counts at given times: at risk just before, and events and censored patients earlier than, each time.
+
+    The three add up to the size of the group at every time.
+    """
+
+    times: FloatArray
+    at_risk: IntArray
+    events: IntArray
+    censored: IntArray
+
+
+def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.95) -> KaplanMeier:
+    """Return the Kaplan-Meier curve of patients with `time` (any unit) and `event` (True or False), arrays of the
+    same length.
+
+    Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481; Greenwood's variance; the interval on the log(-log) scale.
+    Patients censored at the time of an event count as at risk for it.
+    """
+    from scipy.special import ndtri
+
+    all_times, happened = np.asarray(time, float), np.asarray(event, bool)
+    times, place = np.unique(all_times, return_inverse=True)
+    leaving = np.bincount(place, minlength=times.size)
+    events = np.bincount(place[happened], minlength=times.size)
+    at_risk = leaving[::-1].cumsum()[::-1]
+    survival = np.cumprod(1 - events / np.maximum(at_risk, 1))
+    alive = at_risk > events
+    with np.errstate(divide="ignore", invalid="ignore"):
+        greenwood = np.cumsum(np.where(alive, events / np.where(alive, at_risk * (at_risk - events), 1), np.inf))
+        logs = np.log(survival)
+        centre, half = np.log(-logs), float(ndtri((1 + level) / 2)) * np.sqrt(greenwood) / np.abs(logs)
+        lower, upper = np.exp(-np.exp(centre + half)), np.exp(-np.exp(centre - half))
+    lower, upper = (np.where(survival >= 1, 1.0, np.where(survival > 0, bound, np.nan)) for bound in (lower, upper))
+    return KaplanMeier(times, survival, lower, upper, at_risk, events, leaving - events)
+
+
+def risk_table(time: npt.ArrayLike, event: npt.ArrayLike, at: npt.ArrayLike) -> RiskTable:
+    """Count the patients at risk, and the events and censored patients so far, at the times `at`."""
+    times, happened, marks = np.asarray(time, float), np.asarray(event, bool), np.asarray(at, float)
+    ended, censored = np.sort(times[happened]), np.sort(times[~happened])
+    events, lost = np.searchsorted(ended, marks), np.searchsorted(censored, marks)
+    return RiskTable(marks, times.size - events - lost, events, lost)
+
+
+def crossing(times: FloatArray, curve: FloatArray, height: float = 0.5) -> float:
+    """Return where a falling step curve crosses `height`: the middle of the step where it lies exactly on it, NaN if
+    it stays above.
+    """
+    below = np.flatnonzero(curve <= height + _SAME)
+    if below.size == 0:
+        return float("nan")
+    first = below[0]
+    under = np.flatnonzero(curve < height - _SAME)
+    on_it = abs(curve[first] - height) <= _SAME
+    if not on_it:
+        return float(times[first])
+    end = under[0] if under.size else times.size - 1
+    return float((times[first] + times[end]) / 2)
