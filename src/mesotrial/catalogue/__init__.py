@@ -1,1 +1,64 @@
-"""to be written"""
+"""What is known: drugs, therapies, trials, published results and the patient page's statements, as data files with typed readers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mesotrial.catalogue._load_design import design_from_text, load_design
+from mesotrial.catalogue._load_drug import background_toxicity, load_drug
+from mesotrial.catalogue.design import (
+    STRATA,
+    AfterProgression,
+    Alternative,
+    Arm,
+    Continuous,
+    Design,
+    Population,
+    Randomisation,
+    Scans,
+    StopRules,
+)
+from mesotrial.catalogue.drug import (
+    COVARIATES,
+    PK,
+    TOXICITY_FRAILTY_SD,
+    Drug,
+    Effect,
+    FlagRule,
+    PKCovariate,
+    PKParameter,
+    RegimenFlag,
+    Toxicity,
+)
+from mesotrial.catalogue.errors import CatalogueError, DataError, RegimenError, UnknownNameError
+from mesotrial.catalogue.evidence import (
+    PATIENT_PAGE,
+    Approval,
+    PageFigure,
+    PublishedResult,
+    Statement,
+    Term,
+    approvals,
+    page_figures,
+    published_results,
+    statements,
+    terms,
+)
+from mesotrial.catalogue.names import Entry, entries, find, names
+from mesotrial.catalogue.regimen import Phase, Regimen, parse_regimen
+
+__all__ = [
+    "COVARIATES", "PATIENT_PAGE", "PK", "STRATA", "TOXICITY_FRAILTY_SD",
+    "AfterProgression", "Alternative", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "Drug", "Effect", "Entry",
+    "FlagRule", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation", "Regimen", "RegimenError",
+    "RegimenFlag", "Scans", "Statement", "StopRules", "Term", "Toxicity", "UnknownNameError",
+    "approvals", "background_toxicity", "design_from_text", "design_schema", "entries", "find", "load_design", "load_drug", "names",
+    "page_figures", "parse_regimen", "published_results", "statements", "terms",
+]  # fmt: skip
+
+
+def design_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of a design file, with a description of every field."""
+    from mesotrial.catalogue._design_file import json_schema
+
+    return json_schema()

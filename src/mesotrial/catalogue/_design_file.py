@@ -1,0 +1,167 @@
+"""The schema of a design file. Defaults are those of the dataclasses in `design`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mesotrial.catalogue import design as d
+from mesotrial.catalogue._file_schema import Amount, Count, FileModel, Flag, Number, Share, Sources, Text, Word
+
+__all__ = ["DesignFile", "json_schema"]
+
+Endpoint = Literal["ORR", "DCR", "DCR_AT", "PD_BEST", "DOR", "TTR", "PFS", "OS", "TOX"]
+
+
+class ContinuousFile(FileModel):
+    """A covariate's distribution: normal with `sd`, or log-normal with `cv_percent`."""
+
+    median: Number = Field(description="median of the population")
+    low: Number = Field(description="smallest value drawn")
+    high: Number = Field(description="largest value drawn")
+    sd: Amount | None = Field(
+        None, description="standard deviation of a normal distribution; give either this or cv_percent"
+    )
+    cv_percent: Amount | None = Field(
+        None, description="coefficient of variation of a log-normal distribution, in percent"
+    )
+
+
+class PopulationFile(FileModel):
+    """Who enters the trial. With `like`, what is not given is taken from that design."""
+
+    like: Word | None = Field(
+        None, description="a design of the catalogue whose population is taken where a field is not given here"
+    )
+    age_years: ContinuousFile | None = Field(None, description="age in years")
+    weight_kg: ContinuousFile | None = Field(None, description="weight in kg")
+    height_cm: ContinuousFile | None = Field(None, description="height in cm")
+    albumin_g_per_l: ContinuousFile | None = Field(None, description="serum albumin in g/L")
+    ldh_u_per_l: ContinuousFile | None = Field(None, description="lactate dehydrogenase in U/L")
+    egfr_ml_per_min: ContinuousFile | None = Field(None, description="estimated glomerular filtration rate in mL/min")
+    female: Share | None = Field(None, description="share of women, 0 to 1")
+    epithelioid: Share | None = Field(None, description="share with epithelioid histology, 0 to 1")
+    ecog_ge1: Share | None = Field(None, description="share with ECOG performance status 1 or more, 0 to 1")
+    pdl1_ge1: Share | None = Field(None, description="share with PD-L1 on at least 1 % of tumour cells, 0 to 1")
+    sources: Sources = Field(
+        default_factory=dict,
+        description="for each field, where its numbers come from; write [guess] where there is no source",
+    )
+
+
+class StopRulesFile(FileModel):
+    """When treatment ends besides progression."""
+
+    toxicity_grade: Count = Field(
+        d.StopRules.toxicity_grade, ge=2, le=4, description="lowest grade of an event that can end treatment"
+    )
+    dropout_per_year: Number = Field(
+        d.StopRules.dropout_per_year,
+        ge=0,
+        le=10,
+        description="rate of leaving the trial for no stated reason, per year",
+    )
+
+
+class AfterProgressionFile(FileModel):
+    """Treatment after progression."""
+
+    death_hazard_factor: Amount = Field(
+        d.AfterProgression.death_hazard_factor, description="factor on the hazard of death after progression"
+    )
+    note: Text = Field(d.AfterProgression.note, description="what the factor stands for, and its source")
+
+
+class AlternativeFile(FileModel):
+    """A treatment that a share of the arm's patients gets."""
+
+    share: Share = Field(description="share of the arm's patients, 0 to 1; the shares of one arm add up to 1")
+    regimens: list[Word] = Field(min_length=1, description="regimens as text")
+
+
+class ArmFile(FileModel):
+    """One arm of the trial."""
+
+    name: Word = Field(description="short name, used in tables")
+    label: Text | None = Field(None, description="name for people; the short name if not given")
+    n: Count = Field(description="planned number of patients, at least 1")
+    regimens: list[Word] = Field(
+        default_factory=list,
+        description="regimens that every patient gets, such as 'nivolumab 3 mg/kg IV over 60 min q2w x 52'",
+    )
+    one_of: list[AlternativeFile] = Field(
+        default_factory=list, description="alternatives of which each patient gets one as well"
+    )
+    on_progression: Literal["stop", "continue"] = Field(
+        d.Arm.on_progression, description="whether treatment stops at progression"
+    )
+    max_treatment_days: Amount | None = Field(None, description="no dose on this day or later")
+    stop_rules: StopRulesFile | None = Field(None, description="when treatment ends besides progression")
+    after_progression: AfterProgressionFile | None = Field(None, description="treatment after progression")
+
+
+class RandomisationFile(FileModel):
+    """How patients are allocated."""
+
+    ratio: list[Count] | None = Field(None, min_length=1, description="one whole number an arm; equal if not given")
+    strata: list[Word] = Field(default_factory=list, description=f"any of {', '.join(d.STRATA)}")
+    block: Count | None = Field(
+        None, description="size of a permuted block, a multiple of the sum of the ratio; twice that sum if not given"
+    )
+
+
+class ScansFile(FileModel):
+    """When and how tumours are read."""
+
+    every_weeks: Text = Field(description="weeks between scans: '12', or '6 to 52w then 12'")
+    criteria: Literal["mRECIST", "RECIST1.1"] = Field(d.Scans.criteria, description="response criteria")
+    confirmation: Flag = Field(
+        d.Scans.confirmation, description="whether a response needs a second scan at least 4 weeks later"
+    )
+    assessor: Literal["bicr", "investigator", "unknown"] = Field(d.Scans.assessor, description="who reads the scans")
+    window_days: Number = Field(
+        d.Scans.window_days, ge=0, le=60, description="largest number of days a scan is early or late"
+    )
+    missed_rate: Share = Field(d.Scans.missed_rate, description="share of scans that are missed")
+
+
+class DesignFile(FileModel):
+    """A trial as written."""
+
+    name: Word = Field(description="short name of the design")
+    title: Text | None = Field(None, description="one line for people; the name if not given")
+    line: Literal["first", "relapsed"] = Field(description="line of treatment: first or relapsed")
+    population: PopulationFile = Field(description="covariate distributions, or `like: TRIAL`")
+    arms: list[ArmFile] = Field(min_length=1, description="the arms, each with name, n and regimens")
+    randomisation: RandomisationFile | None = Field(None, description="ratio, strata and block")
+    scans: ScansFile = Field(description="every_weeks, and how scans are read")
+    follow_up_months: Number = Field(
+        gt=0, le=600, description="months from the last patient in to the end of the trial"
+    )
+    accrual_months: Number = Field(
+        d.Design.accrual_months, ge=0, le=600, description="months from the first to the last patient in"
+    )
+    censoring: Literal["fda", "ema"] = Field(
+        d.Design.censoring, description="rules that censor progression-free survival"
+    )
+    endpoints: list[Endpoint] | None = Field(
+        None, min_length=1, description=f"endpoints to estimate; {', '.join(d.Design.endpoints)} if not given"
+    )
+    registry: Text = Field(d.Design.registry, description="registry number")
+    evidence_trial: Text = Field(
+        d.Design.evidence_trial, description="name of the trial in the published results, to compare with"
+    )
+    notes: Text = Field(d.Design.notes, description="what a reader should know")
+    sources: Sources = Field(
+        default_factory=dict, description="for each field, where it comes from; write [guess] where there is no source"
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of a design file."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **DesignFile.model_json_schema(),
+        "title": "mesotrial design",
+    }

@@ -1,0 +1,225 @@
+"""From a design's YAML to a `Design`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
+from typing import Any
+
+from mesotrial.catalogue import design as d
+from mesotrial.catalogue._build import build, built
+from mesotrial.catalogue._sources import packaged, packaged_names, read_text
+from mesotrial.catalogue._yaml import Document, dotted, read_yaml
+from mesotrial.catalogue._yaml import Path as FieldPath
+from mesotrial.catalogue.errors import CatalogueError, RegimenError, UnknownNameError, nearest
+from mesotrial.catalogue.evidence import published_results
+from mesotrial.catalogue.names import canonical, find, names
+from mesotrial.catalogue.regimen import Regimen, parse_regimen
+
+__all__ = ["design_from_text", "load_design"]
+
+
+def load_design(name_or_path: str | Path) -> d.Design:
+    """Load a trial of the catalogue by any of its names, or a design file (.yaml, .yml).
+
+    Raises:
+        UnknownNameError: no such trial; the message has the nearest names.
+        DataError: a file that cannot be read, with file, line and dotted path.
+        RegimenError: a regimen that cannot be read, with a caret under the word.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, Path) or text.lower().endswith((".yaml", ".yml")):
+        return design_from_text(read_text(Path(name_or_path)), str(name_or_path))
+    name = _catalogue_name(text)
+    document, source = packaged("designs", name)
+    return built(lambda: _build_design(document, source), lambda: _check(document))
+
+
+def design_from_text(text: str, file: str = "design") -> d.Design:
+    """Load a design from the text of its YAML; ``file`` is the name used in errors. Raises as `load_design` does."""
+    document = read_yaml(text, file)
+    _check(document)
+    return _build_design(document, text)
+
+
+def _check(document: Document) -> None:
+    from mesotrial.catalogue._design_file import DesignFile
+    from mesotrial.catalogue._file_schema import check
+
+    check(DesignFile, document)
+
+
+def _catalogue_name(text: str) -> str:
+    """Find the design file's stem for any name of a trial."""
+    designs = packaged_names("designs")
+    if text in designs:
+        return text
+    try:
+        entry = find(text)
+    except UnknownNameError:
+        raise UnknownNameError(text, "trial", (*designs, *names("trial"))) from None
+    if entry.kind == "trial" and entry.runnable:
+        return entry.key
+    what = "a trial" if entry.kind == "trial" else f"a {entry.kind}"
+    reason = "its design is not written yet" if entry.kind == "trial" else "not a trial"
+    raise CatalogueError(
+        f"{entry.name} is in the catalogue as {what}, but {reason}; trials that can be run: {', '.join(designs)}"
+    )
+
+
+def _build_design(document: Document, source: str) -> d.Design:
+    data = document.data
+    arms = tuple(_arm(document, ("arms", i), item) for i, item in enumerate(data["arms"]))
+    for i, arm in enumerate(arms):
+        if arm.name in [other.name for other in arms[:i]]:
+            raise document.error(("arms", i, "name"), f"two arms are called {arm.name!r}; give each its own name")
+    given = {
+        "title": data.get("title") or data["name"],
+        "population": _population(document),
+        "arms": arms,
+        "randomisation": _randomisation(document, len(arms)),
+        "scans": _scans(document),
+        "endpoints": tuple(data.get("endpoints") or d.Design.endpoints),
+        "source_text": source,
+    }
+    if trial := data.get("evidence_trial"):
+        _check_evidence_trial(document, trial)
+    return build(d.Design, data, **given)
+
+
+def _arm(document: Document, path: FieldPath, data: Mapping[str, Any]) -> d.Arm:
+    regimens = _regimens(document, (*path, "regimens"), data.get("regimens", []))
+    one_of = tuple(
+        d.Alternative(float(item["share"]), _regimens(document, (*path, "one_of", i, "regimens"), item["regimens"]))
+        for i, item in enumerate(data.get("one_of", []))
+    )
+    if not regimens and not one_of:
+        raise document.error(
+            path,
+            f"arm {data['name']!r} has no regimen; write one under `regimens:`, such as nivolumab 3 mg/kg IV over 60 min q2w",
+        )
+    total = sum(choice.share for choice in one_of)
+    if one_of and abs(total - 1) > 1e-6:
+        raise document.error((*path, "one_of"), f"the shares add up to {total:g}, not 1")
+    return build(
+        d.Arm,
+        data,
+        label=data.get("label") or data["name"],
+        regimens=regimens,
+        one_of=one_of,
+        stop_rules=build(d.StopRules, data.get("stop_rules") or {}),
+        after_progression=build(d.AfterProgression, data.get("after_progression") or {}),
+    )
+
+
+def _regimens(document: Document, path: FieldPath, texts: list[str]) -> tuple[Regimen, ...]:
+    return tuple(_regimen(document, (*path, i), text) for i, text in enumerate(texts))
+
+
+def _regimen(document: Document, path: FieldPath, text: str) -> Regimen:
+    try:
+        regimen = parse_regimen(text)
+        return replace(regimen, drug=_runnable_drug(regimen))
+    except RegimenError as error:
+        raise error.at(document.file, document.line(path), dotted(path)) from None
+
+
+def _runnable_drug(regimen: Regimen) -> str:
+    """Find the canonical name of the regimen's drug; the drug's words are the first of the text."""
+    drugs = packaged_names("drugs")
+    name = canonical(regimen.drug, "drug")
+    if name in drugs:
+        return name
+    if name is None:
+        near = nearest(regimen.drug, drugs, 1)
+        message = f"no drug is called {regimen.drug!r}; " + (
+            f"did you mean {near[0]}?" if near else f"known: {', '.join(drugs)}"
+        )
+    else:
+        message = f"{name} is in the catalogue but cannot be simulated yet; drugs that can: {', '.join(drugs)}"
+    raise RegimenError(regimen.text, 0, len(regimen.drug), message)
+
+
+def _population(document: Document) -> d.Population:
+    data = _merged_population(document, document.data["population"])
+    missing = [
+        f.name
+        for f in fields(d.Population)
+        if f.default is MISSING and f.name != "sources" and data.get(f.name) is None
+    ]
+    if missing:
+        message = f"has no {', '.join(missing)}; give the distribution, or `like: TRIAL` to take it from a trial of the catalogue"
+        raise document.error(("population",), message)
+    parts = {
+        name: _continuous(document, name, value)
+        for name, value in data.items()
+        if isinstance(value, Mapping) and name != "sources"
+    }
+    return build(d.Population, data, **parts, sources=dict(data.get("sources", {})))
+
+
+def _merged_population(document: Document, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Take what is not given from the design named by ``like``."""
+    own = {name: value for name, value in own.items() if value is not None}
+    like = own.pop("like", None)
+    if like is None:
+        return own
+    try:
+        name = _catalogue_name(like)
+    except CatalogueError as error:
+        raise document.error(("population", "like"), str(error)) from None
+    other, _ = packaged("designs", name)
+    base = _merged_population(other, other.data["population"])
+    kept = {field: text for field, text in base.pop("sources", {}).items() if field not in own}
+    return {**base, **own, "sources": {**kept, **own.get("sources", {})}}
+
+
+def _continuous(document: Document, name: str, data: Mapping[str, Any]) -> d.Continuous:
+    spec = build(d.Continuous, data)
+    path = ("population", name)
+    if (spec.sd is None) == (spec.cv_percent is None):
+        raise document.error(path, "needs either sd (normal) or cv_percent (log-normal)")
+    if not spec.low < spec.median < spec.high:
+        raise document.error(
+            path, f"the median {spec.median:g} must lie between low {spec.low:g} and high {spec.high:g}"
+        )
+    if spec.low <= 0:
+        raise document.error(path, f"low must be more than 0 (here {spec.low:g})")
+    return spec
+
+
+def _randomisation(document: Document, arms: int) -> d.Randomisation:
+    data = document.data.get("randomisation") or {}
+    ratio = tuple(data.get("ratio") or (1,) * arms)
+    if len(ratio) != arms:
+        raise document.error(("randomisation", "ratio"), f"has {len(ratio)} numbers for {arms} arms; give one an arm")
+    strata = tuple(data.get("strata", ()))
+    for i, stratum in enumerate(strata):
+        if stratum not in d.STRATA:
+            near = nearest(stratum, d.STRATA, 1)
+            message = f"no stratum is called {stratum!r}; " + (
+                f"did you mean {near[0]}?" if near else f"known: {', '.join(d.STRATA)}"
+            )
+            raise document.error(("randomisation", "strata", i), message)
+    block = data.get("block") or 2 * sum(ratio)
+    if block % sum(ratio):
+        raise document.error(
+            ("randomisation", "block"), f"must be a multiple of {sum(ratio)}, the sum of the ratio (here {block})"
+        )
+    return d.Randomisation(ratio, strata, block)
+
+
+def _scans(document: Document) -> d.Scans:
+    scans = build(d.Scans, document.data["scans"])
+    try:
+        scans.scan_days(0)
+    except CatalogueError as error:
+        raise document.error(("scans", "every_weeks"), str(error)) from None
+    return scans
+
+
+def _check_evidence_trial(document: Document, trial: str) -> None:
+    known = {row.trial for row in published_results()}
+    if trial not in known:
+        raise document.error(("evidence_trial",), str(UnknownNameError(trial, "trial of the published results", known)))

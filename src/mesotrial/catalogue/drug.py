@@ -1,0 +1,165 @@
+"""A drug: what it is, its pharmacokinetics, its effects and its toxicity, each number with source and status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mesotrial.catalogue.regimen import DoseUnit, Regimen
+
+__all__ = [
+    "COVARIATES", "PK", "TOXICITY_FRAILTY_SD", "Drug", "Effect", "FlagRule", "PKCovariate", "PKParameter", "RegimenFlag", "Status", "Toxicity",
+]  # fmt: skip
+
+Status = Literal["verified", "recalled", "derived", "guess"]
+COVARIATES = (
+    "weight_kg", "age_years", "female", "ecog_ge1", "albumin_g_per_l", "ldh_u_per_l", "egfr_ml_per_min", "bsa_m2", "first_line",
+)  # fmt: skip
+TOXICITY_FRAILTY_SD = 0.8
+"""SD of the log of a patient's proneness to adverse events, shared by all terms: [guess], the order of size used for immune-related events."""
+
+
+@dataclass(frozen=True)
+class PKParameter:
+    """One population parameter, its typical value in ``unit`` (L/day, L, 1/day, day or 1).
+
+    ``cv_percent`` is the between-patient variability of a log-normal parameter, ``sd_additive`` the SD of an additive normal one.
+    ``published`` keeps number and unit as printed in the source.
+    """
+
+    value: float
+    unit: str
+    cv_percent: float | None
+    sd_additive: float | None
+    published: str
+    source: str
+    status: Status
+
+
+@dataclass(frozen=True)
+class PKCovariate:
+    """The effect of ``covariate`` (a name of COVARIATES or a regimen flag of the drug) on parameter ``on``.
+
+    With P the parameter, C the covariate, r the reference and v the value: power P*(C/r)^v, exp P*exp(v*C), add P+v*C, logpower P*(ln C/ln r)^v.
+    """
+
+    on: str
+    covariate: str
+    form: Literal["power", "exp", "add", "logpower"]
+    value: float
+    reference: float | None
+    source: str
+    status: Status
+
+
+@dataclass(frozen=True)
+class FlagRule:
+    """What another regimen of the same patient must be: its drug and, where not None, its dose and its (first) cycle."""
+
+    drug: str
+    amount: float | None = None
+    unit: DoseUnit | None = None
+    cycle_days: float | None = None
+
+    def matches(self, regimen: Regimen) -> bool:
+        """Say whether this regimen is the one meant."""
+        return (
+            regimen.drug == self.drug
+            and self.amount in (None, regimen.amount)
+            and self.unit in (None, regimen.unit)
+            and self.cycle_days in (None, regimen.phases[0].cycle_days)
+        )
+
+
+@dataclass(frozen=True)
+class RegimenFlag:
+    """A covariate that is 1 for patients who also get the regimen ``when`` describes, else 0."""
+
+    name: str
+    when: FlagRule
+    meaning: str
+
+    def holds(self, regimens: Iterable[Regimen]) -> bool:
+        """Say whether the flag is 1 for a patient with these regimens."""
+        return any(self.when.matches(regimen) for regimen in regimens)
+
+
+@dataclass(frozen=True)
+class PK:
+    """Population pharmacokinetics: two compartments, intravenous.
+
+    ``antibody`` has CL V1 Q V2 and CL(t) = CL * exp(CL_Emax * t^CL_Hill / (CL_T50^CL_Hill + t^CL_Hill)); ``cytotoxic`` has CL V1 Q V2.
+    ``correlations`` are those of the random effects of two parameters. Residual errors are of a measured concentration.
+    """
+
+    model: Literal["antibody", "cytotoxic"]
+    parameters: Mapping[str, PKParameter]
+    correlations: Mapping[tuple[str, str], float]
+    covariates: tuple[PKCovariate, ...]
+    flags: tuple[RegimenFlag, ...]
+    label_half_life_days: float | None
+    residual_proportional: float | None = None
+    residual_additive_mg_per_l: float | None = None
+    alternatives: str = ""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the drug acts on, and the plasma concentration of half its effect (None: the effect is driven by dose, not concentration)."""
+
+    on: Literal["pd1", "ctla4", "cytotoxic"]
+    ec50_mg_per_l: float | None
+    source: str
+    status: Status
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Toxicity:
+    """Events of one term that this drug adds to the background (see `background_toxicity`).
+
+    Hazards are per year at risk (from first dose to last dose plus one dosing interval) for a patient of average proneness; proneness is shared by all
+    terms of a patient, log-normal with mean 1 and SD of the log TOXICITY_FRAILTY_SD. ``any`` counts all grades, ``g34`` grade 3 or worse among them.
+
+    driver:
+        ``constant`` at every time at risk; ``cycle`` the same, and equal to ``any_per_cycle`` and ``g34_per_cycle`` in each cycle of ``cycle_days``;
+        ``ctla4_trough`` the hazard at trough ``reference_trough_mg_per_l``, growing as (trough / reference)^``trough_exponent``.
+    """
+
+    term: str
+    body_system: str
+    any_hazard_per_year: float
+    g34_hazard_per_year: float
+    driver: Literal["constant", "ctla4_trough", "cycle"]
+    source: str
+    status: Status
+    onset_days: float | None = None
+    duration_days: float | None = None
+    stop_fraction: float = 0.0
+    fatal_fraction: float = 0.0
+    cycle_days: float | None = None
+    any_per_cycle: float | None = None
+    g34_per_cycle: float | None = None
+    reference_trough_mg_per_l: float | None = None
+    trough_exponent: float | None = None
+
+
+@dataclass(frozen=True)
+class Drug:
+    """A drug that can be given in a simulated trial. ``background`` is filled for placebo only: events that belong to no drug."""
+
+    name: str
+    drug_class: str
+    target: str
+    immunity: tuple[Literal["active", "passive", "specific", "nonspecific"], ...]
+    plain_words: str
+    how_it_works: str
+    routes: tuple[str, ...]
+    pk: PK | None
+    effects: tuple[Effect, ...]
+    toxicity: tuple[Toxicity, ...]
+    background: tuple[Toxicity, ...] = ()
+    other_names: tuple[str, ...] = ()
+    exploratory: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
