@@ -1,1 +1,56 @@
-"""to be written"""
+"""The engine room: a model in SBML or Antimony becomes a compiled integrator of many patients at once.
+
+It knows nothing of cancer. `load_model` reads the equations, `compile_model` turns them into a `Simulator`, and
+`Simulator.start`, `advance` and `observe` move a batch of patients from visit to visit. Names are loaded on first use,
+because sympy, numba and libsbml are slow to import.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesotrial.engine.doses import Doses
+    from mesotrial.engine.errors import ModelError
+    from mesotrial.engine.model import TIME, Model, StateEquation
+    from mesotrial.engine.sbml import load_model
+    from mesotrial.engine.simulator import Simulator, compile_model
+    from mesotrial.engine.state import ResultCode, State
+    from mesotrial.engine.text import antimony_to_sbml, unit_warnings
+
+__all__ = [
+    "TIME",
+    "Doses",
+    "Model",
+    "ModelError",
+    "ResultCode",
+    "Simulator",
+    "State",
+    "StateEquation",
+    "antimony_to_sbml",
+    "compile_model",
+    "load_model",
+    "unit_warnings",
+]
+
+_HOME = {
+    "TIME": "model",
+    "Doses": "doses",
+    "Model": "model",
+    "ModelError": "errors",
+    "ResultCode": "state",
+    "Simulator": "simulator",
+    "State": "state",
+    "StateEquation": "model",
+    "antimony_to_sbml": "text",
+    "compile_model": "simulator",
+    "load_model": "sbml",
+    "unit_warnings": "text",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

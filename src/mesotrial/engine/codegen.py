@@ -1,0 +1,156 @@
+"""One readable Python source per model: start, right-hand side and observables, then the Tsit5 driver."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from sympy import Expr, Symbol
+
+from mesotrial.engine.elimination import dead_states, input_exponents
+from mesotrial.engine.errors import ModelError
+from mesotrial.engine.hoisting import Hoister, ordered_assignments
+from mesotrial.engine.model import TIME, Model, number, symbol
+from mesotrial.engine.printing import Printer
+
+_IMPORTS = """\
+from math import ceil, cos, cosh, exp, floor, inf, log, nan, sin, sinh, sqrt, tan, tanh, atan
+import numpy as np
+from numba import njit
+"""
+_SIGNATURES = """\
+START_SIGNATURE = "void(float64[:, ::1], float64[:, ::1], float64[:, ::1])"
+OBSERVE_SIGNATURE = "void(float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])"
+ADVANCE_SIGNATURE = (
+    "void(int64, int64, float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], int8[::1],"
+    "int64[::1], float64[::1], int64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1],"
+    "float64[:, :, ::1], float64, float64[::1], int64, float64)"
+)
+"""
+
+
+def generate(
+    model: Model, observables: Sequence[str], inputs: Sequence[str], dosed: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
+    """Return the source of the kernel of `model`, and its layout; constants that are no `inputs` become numbers in it.
+
+    Raises:
+        ModelError: an unknown name, or a needed constant without a value.
+    """
+    whole, model = model, model.reduced(observables, dosed, inputs)
+    dead = dead_states(whole, dosed, inputs)
+    exponents = input_exponents(whole, inputs) if dead else ()
+    numbers: dict[Symbol, Expr] = {}
+    for name, value in model.constants.items():
+        if name not in inputs:
+            if value != value:
+                raise ModelError(f"{name} has no value: give it one in the model or make it an input")
+            numbers[symbol(name)] = number(value)
+    hoister = Hoister(symbol(name) for name in inputs)
+    fluid: dict[Symbol, Expr] = {}
+    for name, expression in (*model.derived.items(), *model.algebra.items()):
+        value = expression.xreplace(numbers)
+        if not value.free_symbols:
+            numbers[symbol(name)] = number(float(value))
+        elif hoister.is_constant(value):
+            hoister.definitions[symbol(name)] = value
+        else:
+            fluid[symbol(name)] = value
+    fluid = {name: hoister.lift(value) for name, value in fluid.items()}
+    rates = [hoister.lift(e.rate.xreplace(numbers)) for e in model.states.values()]
+    seen = [hoister.lift(symbol(name).xreplace(numbers)) for name in observables]
+    initial = [e.initial.xreplace(numbers) for e in model.states.values()]
+    writer = _Writer(list(model.states), list(inputs), hoister.columns)
+    parts = [
+        _IMPORTS + writer.layout() + _SIGNATURES,
+        writer.start(hoister.definitions, initial),
+        writer.rhs(fluid, rates, dosed),
+        writer.observe(fluid, seen),
+        files("mesotrial.engine").joinpath("tsit5.py.in").read_text(encoding="utf-8"),
+    ]
+    layout = {
+        "model_states": list(whole.states),
+        "states": list(model.states),
+        "dead": sorted(dead),
+        "exponents": exponents,
+        "n_derived": len(hoister.columns),
+    }
+    return "\n\n".join(parts), layout
+
+
+class _Writer:
+    """Writes the functions of one model; knows where each symbol is stored."""
+
+    def __init__(self, states: list[str], inputs: list[str], columns: list[Symbol]) -> None:
+        self.states = {symbol(name): i for i, name in enumerate(states)}
+        self.inputs = {symbol(name): i for i, name in enumerate(inputs)}
+        self.columns = {name: i for i, name in enumerate(columns)}
+
+    def layout(self) -> str:
+        """The work array: constants, then dose rates, states, stage and slopes."""
+        n, constants = len(self.states), len(self.inputs) + len(self.columns)
+        lines = [f"N_STATES, N_INPUTS, N_DERIVED = {n}, {len(self.inputs)}, {len(self.columns)}"]
+        blocks = ("R", "Y", "U", "K1", "K2", "K3", "K4", "K5", "K6", "K7")
+        lines += [f"{block} = {constants + i * n}" for i, block in enumerate(blocks)]
+        return "\n".join([*lines, f"WORK = {constants + len(blocks) * n}", ""])
+
+    def start(self, definitions: Mapping[Symbol, Expr], initial: Sequence[Expr]) -> str:
+        targets = [f"derived[p, {i}]" for i in range(len(self.columns))]
+        targets += [f"values[p, {i}]" for i in range(len(initial))]
+        body = self._body(
+            definitions,
+            dict(zip(targets, [*self.columns, *initial], strict=True)),
+            {s: f"parameters[p, {i}]" for s, i in self.inputs.items()},
+        )
+        return _function(
+            'START_SIGNATURE, nogil=True, error_model="numpy", cache=True',
+            "start(parameters, derived, values)",
+            ["for p in range(parameters.shape[0]):", *(f"    {line}" for line in body)],
+        )
+
+    def rhs(self, fluid: Mapping[Symbol, Expr], rates: Sequence[Expr], dosed: Sequence[str]) -> str:
+        stored = {s: f"w[y + {i}]" for s, i in self.states.items()}
+        stored |= {s: f"w[{i}]" for s, i in self.inputs.items()}
+        stored |= {s: f"w[{len(self.inputs) + i}]" for s, i in self.columns.items()}
+        doses = {i: f" + w[R + {i}]" if s.name in dosed else "" for s, i in self.states.items()}
+        body = self._body(fluid, {f"w[k + {i}]": rate for i, rate in enumerate(rates)}, stored, lambda i: doses[i])
+        return _function('error_model="numpy"', "rhs(t, w, y, k)", body)
+
+    def observe(self, fluid: Mapping[Symbol, Expr], seen: Sequence[Expr]) -> str:
+        stored = {s: f"values[j, {i}]" for s, i in self.states.items()}
+        stored |= {s: f"parameters[p, {i}]" for s, i in self.inputs.items()}
+        stored |= {s: f"derived[p, {i}]" for s, i in self.columns.items()}
+        body = self._body(fluid, {f"out[{i}, j]": e for i, e in enumerate(seen)}, stored)
+        body = ["t = time[j]", "p = j // samples", *body]
+        return _function(
+            'OBSERVE_SIGNATURE, nogil=True, error_model="numpy", cache=True',
+            "observe(time, values, parameters, derived, samples, out)",
+            ["for j in range(time.shape[0]):", *(f"    {line}" for line in body)],
+        )
+
+    def _body(
+        self,
+        definitions: Mapping[Symbol, Expr],
+        targets: Mapping[str, Expr],
+        stored: Mapping[Symbol, str],
+        suffix: Callable[[int], str] = lambda _: "",
+    ) -> list[str]:
+        """Load what is used, assign in order, then store the targets (last, since the arrays may overlap)."""
+        assignments, outputs = ordered_assignments(dict(definitions), list(targets.values()))
+        used = {s for e in (*(e for _, e in assignments), *outputs) for s in e.free_symbols}
+        names = {TIME: "t"}
+        names |= {s: _variable("y", s) for s in self.states} | {s: _variable("p", s) for s in self.inputs}
+        names |= {s: _variable("c", s) for s in self.columns} | {s: _variable("a", s) for s, _ in assignments}
+        printer = Printer(names)
+        lines = [f"{names[s]} = {place}" for s, place in stored.items() if s in used]
+        lines += [f"{names[s]} = {printer.text(e)}" for s, e in assignments]
+        results = [f"r{i} = {printer.text(e)}{suffix(i)}" for i, e in enumerate(outputs)]
+        return [*lines, *results, *(f"{place} = r{i}" for i, place in enumerate(targets))] or ["pass"]
+
+
+def _variable(prefix: str, name: Symbol) -> str:
+    """A Python name: engine-made symbols are written <x1>, which no model symbol can be."""
+    return f"{name.name.strip('<>')}" if name.name.startswith("<") else f"{prefix}_{name.name}"
+
+
+def _function(options: str, head: str, body: Sequence[str]) -> str:
+    return "\n".join([f"@njit({options})", f"def {head}:", *(f"    {line}" for line in body)])

@@ -1,0 +1,120 @@
+"""A model as equations: what SBML says, free of SBML's forms."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy
+from sympy import Expr, Symbol, srepr
+
+from mesotrial.engine.errors import ModelError, unknown_name
+
+TIME = Symbol("<time>", real=True)
+"""Time in days. The name is not an SBML identifier, so that no model symbol can clash with it."""
+
+
+def symbol(name: str) -> Symbol:
+    """Return the symbol of a model name: real, so that sympy simplifies roots and powers correctly."""
+    return Symbol(name, real=True)
+
+
+@dataclass(frozen=True)
+class StateEquation:
+    """One state: `rate` is its derivative per day, `initial` its value at the start (constants and derived only)."""
+
+    rate: Expr
+    initial: Expr
+
+
+@dataclass(frozen=True)
+class Model:
+    """An immutable system of ordinary differential equations.
+
+    states: name to equation. `constants`: plain constant parameters and their values, which may be made inputs.
+    derived: constant parameters computed from constants, in evaluation order. `algebra`: assignment rules in
+    evaluation order, functions of time, states, constants and derived.
+    """
+
+    states: Mapping[str, StateEquation]
+    constants: Mapping[str, float]
+    derived: Mapping[str, Expr]
+    algebra: Mapping[str, Expr]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of the equations and values: equal models have equal hashes."""
+        return hashlib.sha256("\n".join(self._lines()).encode()).hexdigest()
+
+    def _lines(self) -> Iterator[str]:
+        for name, equation in self.states.items():
+            yield f"state {name}: {srepr(equation.rate)} from {srepr(equation.initial)}"
+        for name, value in self.constants.items():
+            yield f"constant {name}: {value!r}"
+        for name, expression in self.derived.items():
+            yield f"derived {name}: {srepr(expression)}"
+        for name, expression in self.algebra.items():
+            yield f"algebra {name}: {srepr(expression)}"
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name: states, constants, derived and algebra."""
+        return (*self.states, *self.constants, *self.derived, *self.algebra)
+
+    def reduced(self, observables: Sequence[str], dosed: Sequence[str], inputs: Sequence[str]) -> "Model":
+        """Return the model without what cannot matter to `observables`.
+
+        Dead states (start at zero whatever the `inputs`, are not `dosed`, and have a rate of zero as long as all
+        dead states are zero) become the number 0; then everything that no observable depends on is dropped.
+
+        Raises:
+            ModelError: a name that is not in the model.
+        """
+        from mesotrial.engine.elimination import reduce_model
+
+        self.check_names("constant that may be an input", inputs, self.constants)
+        self.check_names("state", dosed, self.states)
+        self.check_names("state, constant or assignment", observables, self.names())
+        return reduce_model(self, observables, dosed, inputs)
+
+    def check_names(self, kind: str, names: Sequence[str], known: Iterable[str]) -> None:
+        """Raise ModelError for the first of `names` that is not `known` or is given twice."""
+        known = set(known)
+        for position, name in enumerate(names):
+            if name not in known:
+                raise ModelError(unknown_name(kind, name, known))
+            if name in names[:position]:
+                raise ModelError(f"{name!r} is given twice as {kind}")
+
+
+def number(value: float) -> Expr:
+    """Return `value` as a sympy number: whole numbers stay exact, so that powers keep integer exponents."""
+    if abs(value) < 1e9 and value == int(value):
+        return sympy.Integer(int(value))
+    return sympy.Float(value)
+
+
+def in_order(expressions: Mapping[str, Expr], kind: str) -> dict[str, Expr]:
+    """Return `expressions` sorted so that each comes after those it uses.
+
+    Raises:
+        ModelError: they form a circle; its names are in the message.
+    """
+    ordered: dict[str, Expr] = {}
+    open_names: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in ordered:
+            return
+        if name in open_names:
+            circle = " -> ".join([*open_names[open_names.index(name) :], name])
+            raise ModelError(f"{kind} depend on one another in a circle: {circle}")
+        open_names.append(name)
+        for used in sorted(s.name for s in expressions[name].free_symbols):
+            if used in expressions:
+                visit(used)
+        open_names.pop()
+        ordered[name] = expressions[name]
+
+    for name in expressions:
+        visit(name)
+    return ordered

@@ -1,0 +1,110 @@
+"""The fast backend: a generated Numba kernel, patients shared out among threads."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mesotrial.engine.backend import Run, tolerances
+from mesotrial.engine.cache import load_or_build, machine
+from mesotrial.engine.state import Floats, State
+
+if TYPE_CHECKING:
+    from mesotrial.engine.model import Model
+
+GENERATOR = 1
+"""Version of the generated source and its driver: raise it when either changes, so that old kernels are left behind."""
+
+_SMALLEST_SHARE = 16  # patients; below this a second thread costs more than it saves
+
+
+class NumbaBackend:
+    """Compiles a model, or finds it compiled on the disk.
+
+    The kernel releases the interpreter lock, so that plain threads run it: no threading layer to initialise, safe to
+    call from several threads and after a fork. Patients do not share anything, so results do not depend on the shares.
+    """
+
+    def __init__(
+        self,
+        model: "Model | str",
+        observables: Sequence[str],
+        inputs: Sequence[str],
+        dosed: Sequence[str],
+        rtol: float,
+        atol: float | Mapping[str, float],
+        max_steps: int,
+        threads: int | None,
+    ) -> None:
+        """See `compile_model`."""
+        content = [GENERATOR, _content_hash(model), list(observables), list(inputs), list(dosed), machine()]
+        key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+        def write() -> tuple[str, dict[str, Any]]:
+            from mesotrial.engine.codegen import generate
+
+            if isinstance(model, str):
+                from mesotrial.engine.sbml import load_model
+
+                return generate(load_model(model), observables, inputs, dosed)
+            return generate(model, observables, inputs, dosed)
+
+        self._kernel, layout, self.from_cache = load_or_build(key, write)
+        self.model_states = frozenset(layout["model_states"])
+        self.states = tuple(layout["states"])
+        self.dead = frozenset(layout["dead"])
+        self.exponents = tuple(layout["exponents"])
+        self.threads = threads or _available_cores()
+        self._n_derived = int(layout["n_derived"])
+        self._n_observables = len(observables)
+        self._rtol, self._atol, self._max_steps = float(rtol), tolerances(atol, self.states), int(max_steps)
+        self._max_step_days = np.inf  # finite only in the test of the convergence order
+
+    def start(self, parameters: Floats) -> tuple[Floats, Floats]:
+        """Return `derived` and the initial values."""
+        n = len(parameters)
+        derived, values = np.empty((n, self._n_derived)), np.empty((n, len(self.states)))
+        self._kernel.start(parameters, derived, values)
+        return derived, values
+
+    def advance(self, run: Run) -> None:
+        """Move the patients of `run`, in place."""
+        doses = run.doses
+        arrays = (
+            *(run.time, run.values, run.parameters, run.derived, run.step, run.code, run.steps, run.until),
+            *(doses.offsets(len(run.time)), doses.start, doses.stop, doses.state, doses.amount, run.save_at, run.saved),
+        )
+        options = (self._rtol, self._atol, self._max_steps, self._max_step_days)
+
+        def move(first: int, last: int) -> None:
+            self._kernel.advance(first, last, *arrays, *options)
+
+        n = len(run.time)
+        threads = min(self.threads, -(-n // _SMALLEST_SHARE))
+        if threads <= 1:
+            move(0, n)
+            return
+        # More shares than threads, since patients differ in cost.
+        edges = np.linspace(0, n, min(8 * threads, -(-n // _SMALLEST_SHARE)) + 1).astype(int).tolist()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(move, edges[:-1], edges[1:]))
+
+    def observe(self, time: Floats, values: Floats, state: State, samples: int) -> Floats:
+        """Return every observable (n_observables, len(time))."""
+        out = np.empty((self._n_observables, len(time)))
+        self._kernel.observe(time, values, state.parameters, state.derived, samples, out)
+        return out
+
+
+def _content_hash(model: "Model | str") -> str:
+    return hashlib.sha256(model.encode()).hexdigest() if isinstance(model, str) else model.content_hash
+
+
+def _available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
