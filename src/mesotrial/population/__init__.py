@@ -1,1 +1,6 @@
-"""to be written"""
+"""Virtual patients: covariates, parameter distributions, sampling, calibration."""
+
+from mesotrial.population.cohort import COVARIATES, Cohort, draw_cohort
+from mesotrial.population.parameters import Distribution, ParameterSet, load_parameters
+
+__all__ = ["COVARIATES", "Cohort", "Distribution", "ParameterSet", "draw_cohort", "load_parameters"]

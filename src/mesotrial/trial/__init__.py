@@ -1,1 +1,17 @@
-"""to be written"""
+"""Conduct: doses, visits, scans, RECIST, toxicity, stopping rules, survival, and the patient-level tables."""
+
+from mesotrial.trial.simulate import BANK_PER_ARM, Model, Trial, build_model, simulate_trial
+from mesotrial.trial.tables import DAYS_PER_MONTH, TABLES, Column, TableSpec, empty_table
+
+__all__ = [
+    "BANK_PER_ARM",
+    "DAYS_PER_MONTH",
+    "TABLES",
+    "Column",
+    "Model",
+    "TableSpec",
+    "Trial",
+    "build_model",
+    "empty_table",
+    "simulate_trial",
+]

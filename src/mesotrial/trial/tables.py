@@ -63,7 +63,11 @@ TABLES: Mapping[str, TableSpec] = {
             "one subject",
             (
                 *_KEYS,
-                Column("SUBJID", "integer", "Subject number within the cohort, from 0: the key of the subject's random draws"),
+                Column(
+                    "SUBJID",
+                    "integer",
+                    "Subject number within the cohort, from 0: the key of the subject's random draws",
+                ),
                 Column("TRT01PN", "integer", "Planned treatment, number: the arm's place in the design from 0"),
                 Column("REGIMEN", "text", "Regimens actually assigned, as written in the design"),
                 Column("AGE", "number", "Age", "years"),
@@ -83,8 +87,12 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("ENRLMO", "number", "Calendar month of randomisation from the first subject in", "months"),
                 Column("TRTEDY", "number", "Day of the last dose, null if none was given", "days"),
                 Column("DOSESN", "integer", "Number of dosing occasions received"),
-                Column("DCTREAS", "text", "Reason treatment ended", codes=(
-                    "PROGRESSION", "TOXICITY", "DEATH", "COMPLETED", "DROP-OUT", "ONGOING", "NOT TREATED")),
+                Column(
+                    "DCTREAS",
+                    "text",
+                    "Reason treatment ended",
+                    codes=("PROGRESSION", "TOXICITY", "DEATH", "COMPLETED", "DROP-OUT", "ONGOING", "NOT TREATED"),
+                ),
                 Column("EOSSTT", "text", "Status at the end of the study", codes=("DEAD", "ALIVE", "LOST")),
                 Column("EOSDY", "number", "Last day known alive, or day of death", "days"),
                 Column("ITTFL", "text", "Intention-to-treat flag", codes=_YN),
@@ -118,7 +126,9 @@ TABLES: Mapping[str, TableSpec] = {
             "one scan of one subject (OVR), or one subject (BOR)",
             (
                 *_KEYS,
-                Column("PARAMCD", "text", "OVR overall response at a scan; BOR best overall response", codes=("OVR", "BOR")),
+                Column(
+                    "PARAMCD", "text", "OVR overall response at a scan; BOR best overall response", codes=("OVR", "BOR")
+                ),
                 Column("AVISITN", "integer", "Scan number (null for BOR)"),
                 Column("ADY", "number", "Day of the assessment (BOR: day it was first reached, null for NE)", "days"),
                 Column("AVALC", "text", "Response", codes=_RESPONSES),
@@ -132,7 +142,12 @@ TABLES: Mapping[str, TableSpec] = {
             (
                 *_KEYS,
                 Column("PARAMCD", "text", "Parameter code", codes=("OS", "PFS", "DOR", "TTR")),
-                Column("AVAL", "number", "Time from the origin (OS, PFS, TTR: randomisation; DOR: first response)", "months"),
+                Column(
+                    "AVAL",
+                    "number",
+                    "Time from the origin (OS, PFS, TTR: randomisation; DOR: first response)",
+                    "months",
+                ),
                 Column("ADY", "number", "Study day of the event or of censoring", "days"),
                 Column("CNSR", "integer", "0 event, 1 censored", codes=("0", "1")),
                 Column("EVNTDESC", "text", "What happened, or why the time is censored"),

@@ -1,0 +1,182 @@
+"""Virtual patients: covariates, model parameters and pharmacokinetic random effects, drawn together.
+
+Everything continuous comes from one vector of correlated standard normal scores per patient, so that covariates and parameters can be correlated whatever
+their distributions (a Gaussian copula). A patient is a pure function of (seed, replicate, number): see `randomness`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesotrial.population.randomness import normals, uniforms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mesotrial.catalogue import Continuous, Drug, Population
+    from mesotrial.population.parameters import ParameterSet
+
+__all__ = ["COVARIATES", "Cohort", "draw_cohort"]
+
+_CONTINUOUS = ("age_years", "weight_kg", "height_cm", "albumin_g_per_l", "ldh_u_per_l", "egfr_ml_per_min")
+COVARIATES = (*_CONTINUOUS, "bsa_m2", "female", "ecog_ge1", "epithelioid", "pdl1_ge1", "first_line")
+_MODEL_COVARIATES = (
+    "age_years",
+    "weight_kg",
+    "bsa_m2",
+    "female",
+    "ecog_ge1",
+    "albumin_g_per_l",
+    "ldh_u_per_l",
+    "egfr_ml_per_min",
+    "first_line",
+)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """A group of virtual patients.
+
+    Attributes
+    ----------
+    numbers
+        Patients' numbers, shape (n_patients,): the key of their draws.
+    covariates
+        Name -> values, shape (n_patients,); units are in the names; shares are 0 or 1.
+    inputs
+        Name of a model input -> values, shape (n_patients,).
+
+    """
+
+    seed: int
+    replicate: int
+    numbers: NDArray[np.int64]
+    covariates: Mapping[str, NDArray[np.float64]]
+    inputs: Mapping[str, NDArray[np.float64]]
+
+    def __len__(self) -> int:
+        """Return the number of patients."""
+        return len(self.numbers)
+
+    def take(self, rows: NDArray[np.int64]) -> Cohort:
+        """Return the patients at `rows`."""
+        return Cohort(
+            self.seed,
+            self.replicate,
+            self.numbers[rows],
+            {name: values[rows] for name, values in self.covariates.items()},
+            {name: values[rows] for name, values in self.inputs.items()},
+        )
+
+    def uniforms(self, purpose: str, count: int) -> NDArray[np.float64]:
+        """Return these patients' uniform draws for a purpose, shape (n_patients, count)."""
+        return uniforms(self.seed, purpose, self.replicate, self.numbers, count)
+
+    def normals(self, purpose: str, count: int) -> NDArray[np.float64]:
+        """Return these patients' standard normal draws for a purpose, shape (n_patients, count)."""
+        return normals(self.seed, purpose, self.replicate, self.numbers, count)
+
+
+def draw_cohort(
+    population: Population,
+    parameters: ParameterSet,
+    drugs: Sequence[Drug],
+    *,
+    line: str,
+    seed: int,
+    replicate: int,
+    numbers: NDArray[np.int64],
+) -> Cohort:
+    """Draw the patients `numbers` of a population, with what the model of `drugs` needs.
+
+    Raises `ValueError` if the correlations of the parameter set contradict each other.
+    """
+    names = [*_CONTINUOUS, "ecog_ge1", *parameters.distributions]
+    score = dict(
+        zip(
+            names,
+            _correlated(names, parameters.correlations, normals(seed, "person", replicate, numbers, len(names))),
+            strict=True,
+        )
+    )
+    shares = uniforms(seed, "groups", replicate, numbers, 2)
+    covariates = {name: _continuous(getattr(population, name), score[name]) for name in _CONTINUOUS}
+    covariates["bsa_m2"] = np.sqrt(covariates["weight_kg"] * covariates["height_cm"] / 3600.0)
+    covariates["female"] = (shares[:, 0] < population.female).astype(float)
+    covariates["epithelioid"] = (shares[:, 1] < population.epithelioid).astype(float)
+    covariates["ecog_ge1"] = _upper_share(score["ecog_ge1"], population.ecog_ge1)
+    covariates["pdl1_ge1"] = _upper_share(score["pdl1_baseline"], population.pdl1_ge1)
+    covariates["first_line"] = np.full(len(numbers), float(line == "first"))
+    group = {"relapsed": 1.0 - covariates["first_line"], "non_epithelioid": 1.0 - covariates["epithelioid"]}
+    inputs = {}
+    for name, one in parameters.distributions.items():
+        factor = np.ones(len(numbers))
+        for which, value in one.factors.items():
+            factor = np.where(group[which] > 0, factor * value, factor)
+        inputs[name] = one.median * factor * np.exp(one.log_sd * score[name])
+    spread = any(one.log_sd > 0 for one in parameters.distributions.values())
+    inputs |= {name: covariates[name] for name in _MODEL_COVARIATES}
+    for drug in drugs:
+        inputs |= _random_effects(drug, seed, replicate, numbers, spread)
+    return Cohort(seed, replicate, numbers, covariates, inputs)
+
+
+def _correlated(
+    names: Sequence[str], correlations: Mapping[tuple[str, str], float], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return correlated scores, shape (n_names, n_patients)."""
+    matrix = np.eye(len(names))
+    for (first, second), value in correlations.items():
+        i, j = names.index(first), names.index(second)
+        matrix[i, j] = matrix[j, i] = value
+    try:
+        root = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "the correlations of the population contradict each other: their matrix is not positive definite"
+        ) from None
+    result: NDArray[np.float64] = root @ scores.T
+    return result
+
+
+def _continuous(spec: Continuous, score: NDArray[np.float64]) -> NDArray[np.float64]:
+    if spec.sd is not None:
+        return np.clip(spec.median + spec.sd * score, spec.low, spec.high)
+    log_sd = np.sqrt(np.log1p((spec.cv_percent or 0.0) ** 2 / 1e4))
+    return np.clip(spec.median * np.exp(log_sd * score), spec.low, spec.high)
+
+
+def _upper_share(score: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return 1 for the patients in the upper `share` of a standard normal score."""
+    from scipy.special import ndtri
+
+    return (score > ndtri(1.0 - share)).astype(float) if 0 < share < 1 else np.full(len(score), share)
+
+
+def _random_effects(
+    drug: Drug, seed: int, replicate: int, numbers: NDArray[np.int64], spread: bool
+) -> dict[str, NDArray[np.float64]]:
+    """Draw a drug's pharmacokinetic random effects: log-normal from a CV (sd^2 = ln(1 + CV^2)), additive from an SD."""
+    if drug.pk is None:
+        return {}
+    varying = [
+        name for name, one in drug.pk.parameters.items() if one.cv_percent is not None or one.sd_additive is not None
+    ]
+    known = {pair: value for pair, value in drug.pk.correlations.items() if set(pair) <= set(varying)}
+    scores = _correlated(
+        varying, known, normals(seed, f"pharmacokinetics/{drug.name}", replicate, numbers, len(varying))
+    )
+    effects = {}
+    for name, score in zip(varying, scores, strict=True):
+        one = drug.pk.parameters[name]
+        sd = (
+            one.sd_additive
+            if one.sd_additive is not None
+            else float(np.sqrt(np.log1p((one.cv_percent or 0.0) ** 2 / 1e4)))
+        )
+        effects[f"{drug.name}_{name}_eta"] = sd * score if spread else np.zeros(len(numbers))
+    return effects

@@ -1,0 +1,358 @@
+"""The visit loop: the heart of a trial.
+
+The engine advances a batch of patients from one visit to the next; between visits this module decides what a clinic would decide. Who died, what does the
+scan show, who has toxicity, who stops, who gets which dose next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesotrial.trial.hazards import background_per_day, crossing_day, person_risk, tumour_risk
+from mesotrial.trial.recist import Response, measured_sum_mm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mesotrial.catalogue import Scans
+    from mesotrial.engine import Doses, Simulator, State
+    from mesotrial.population import Cohort, ParameterSet
+    from mesotrial.trial.plan import ArmPlan
+    from mesotrial.trial.scanning import ScanPlan
+    from mesotrial.trial.toxicity import Term, Toxicities
+
+__all__ = ["Clinic", "Course", "conduct"]
+
+_GRID_DAYS = 7.0
+_SECOND_MISSED = 2
+OBSERVABLES = ("tumour_volume", "growth_smoothed")
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """What the visit loop needs to know of the protocol and of the model."""
+
+    scans: Scans
+    parameters: ParameterSet
+    dosed: dict[str, tuple[str, ...]]
+    concentrations: dict[str, str]
+    traced: int
+
+
+@dataclass
+class Course:
+    """What happened to each patient of an arm; arrays of shape (n_patients,), days from randomisation, NaN where it did not happen."""
+
+    plan: ArmPlan
+    scan_plan: ScanPlan
+    terms: tuple[Term, ...]
+    baseline_volume_ml: NDArray[np.float64]
+    response: Response
+    end_day: NDArray[np.float64]
+    lost: NDArray[np.bool_]
+    death_day: NDArray[np.float64]
+    symptom_day: NDArray[np.float64]
+    lesion_day: NDArray[np.float64]
+    last_dose_day: NDArray[np.float64]
+    doses: NDArray[np.int64]
+    stopped: NDArray[np.str_]
+    last_scan: NDArray[np.int64]
+    last_clear_scan: NDArray[np.int64]
+    code: NDArray[np.int64]
+    scan_rows: list[tuple[NDArray[np.float64], ...]] = field(default_factory=list)
+    dose_rows: list[tuple[NDArray[np.float64], ...]] = field(default_factory=list)
+    event_rows: list[tuple[NDArray[np.float64], ...]] = field(default_factory=list)
+    trace_rows: list[tuple[str, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = field(
+        default_factory=list
+    )
+
+    @property
+    def progression_day(self) -> NDArray[np.float64]:
+        """First progression, at a scan or by symptoms."""
+        return np.fmin(self.response.progression_day, self.symptom_day)
+
+    @property
+    def second_missed_day(self) -> NDArray[np.float64]:
+        """End of the window of the second scan planned after the last clear one; infinite where none is planned."""
+        planned = np.append(self.scan_plan.planned_day + self.scan_plan.window_days, [np.inf, np.inf])
+        return planned[np.minimum(self.last_clear_scan + _SECOND_MISSED - 1, len(planned) - 1)]
+
+
+def conduct(
+    simulator: Simulator,
+    state: State,
+    cohort: Cohort,
+    plan: ArmPlan,
+    scan_plan: ScanPlan,
+    toxicities: Toxicities,
+    clinic: Clinic,
+    *,
+    cut_day: NDArray[np.float64],
+    lost_day: NDArray[np.float64],
+) -> Course:
+    """Take the patients of one arm through the trial, visit by visit.
+
+    `state` is the patients' state at randomisation; `cut_day` the day of each patient's data cut and `lost_day` of loss to follow-up, shape (n_patients,).
+    """
+    visits = _Visits(
+        simulator, state, cohort, plan, scan_plan, toxicities, clinic, np.minimum(cut_day, lost_day), lost_day < cut_day
+    )
+    for start, end in zip(plan.visit_day[:-1], plan.visit_day[1:], strict=True):
+        if not visits.anybody():
+            break
+        visits.step(float(start), float(end))
+    return visits.finish()
+
+
+class _Visits:
+    """The loop's memory: who is still in the trial, and what each hazard has used up."""
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        state: State,
+        cohort: Cohort,
+        plan: ArmPlan,
+        scan_plan: ScanPlan,
+        toxicities: Toxicities,
+        clinic: Clinic,
+        end_day: NDArray[np.float64],
+        lost: NDArray[np.bool_],
+    ) -> None:
+        n = len(cohort)
+        self.simulator, self.state, self.plan, self.scans, self.toxicities, self.clinic = (
+            simulator,
+            state,
+            plan,
+            scan_plan,
+            toxicities,
+            clinic,
+        )
+        self.readout = clinic.parameters.readout
+        self.rows = np.arange(n)
+        self.on_treatment = np.ones(n, dtype=bool)
+        self.person = person_risk(cohort.covariates, self.readout)
+        self.background = background_per_day(cohort.covariates["age_years"], cohort.covariates["female"])
+        self.after_progression = plan.arm.after_progression.death_hazard_factor * np.where(
+            cohort.covariates["first_line"] > 0, np.exp(self.readout["progressed_first_log"]), 1.0
+        )
+        # death, symptoms, new lesion
+        self.threshold = -np.log(
+            np.stack([cohort.uniforms(f"hazard of {name}", 1)[:, 0] for name in ("death", "symptoms", "new lesion")])
+        )
+        self.spent = np.zeros((3, n))
+        now = simulator.observe(state, OBSERVABLES)
+        self.volume, self.growth = now["tumour_volume"].copy(), now["growth_smoothed"].copy()
+        baseline = measured_sum_mm(self.volume, scan_plan.geometry, scan_plan.reading_error[:, 0])
+        nan = np.full(n, np.nan)
+        self.course = Course(
+            plan, scan_plan, toxicities.terms, self.volume.copy(), Response(baseline, clinic.scans.criteria, clinic.scans.confirmation), end_day.copy(), lost.copy(),
+            death_day=nan.copy(), symptom_day=nan.copy(), lesion_day=nan.copy(), last_dose_day=nan.copy(), doses=np.zeros(n, dtype=np.int64),
+            stopped=np.full(n, "ONGOING", dtype="<U16"), last_scan=np.zeros(n, dtype=np.int64), last_clear_scan=np.zeros(n, dtype=np.int64),
+            code=np.zeros(n, dtype=np.int64),
+        )  # fmt: skip
+        self.last_dose = {drug: nan.copy() for drug in {regimen.drug for regimen in plan.regimens}}
+        self._trace(np.zeros(1), self.volume[None, : clinic.traced].T, {}, np.arange(min(clinic.traced, n)))
+
+    def anybody(self) -> bool:
+        """Say whether anybody is still followed."""
+        return len(self.rows) > 0
+
+    def step(self, start: float, end: float) -> None:
+        """Give the doses due at `start`, advance to `end`, and see what happened in between."""
+        course = self.course
+        doses = self._give_doses(start)
+        grid = np.linspace(start, end, max(1, int(np.ceil((end - start) / _GRID_DAYS))) + 1)
+        scan_day = self.scans.day[self.rows]
+        due = (scan_day > start) & (scan_day <= end)
+        which = np.flatnonzero(due.any(axis=0))
+        save_at = np.concatenate(
+            [np.broadcast_to(grid[1:], (len(self.rows), len(grid) - 1)), np.where(due, scan_day, np.nan)[:, which]],
+            axis=1,
+        )
+        self.state = self.simulator.advance(self.state, until=end, doses=doses, save_at=save_at)
+        levels = tuple(self.clinic.concentrations.values())
+        seen = self.simulator.observe_saved(self.state, (*OBSERVABLES, *levels))
+        on_grid = {name: values[:, : len(grid) - 1] for name, values in seen.items()}
+        scan_volume = seen["tumour_volume"][:, len(grid) - 1 :]
+
+        failed = self.state.code != 0
+        death, symptoms, lesion = self._clinical_events(grid, on_grid, failed)
+        withdrawn, fatal = self._adverse_events(start, end, on_grid, np.fmin(course.end_day[self.rows], death))
+        death = np.fmin(death, fatal)
+        limit = np.fmin(course.end_day[self.rows], death)
+        fresh = np.isnan(course.progression_day[self.rows])
+        felt = fresh & (symptoms < limit)
+        new = np.isnan(course.lesion_day[self.rows]) & (lesion < limit)
+        course.lesion_day[self.rows[new]] = lesion[new]
+        for column, scan in enumerate(which):
+            readable = (
+                due[:, scan] & (scan_day[:, scan] < limit) & fresh & ~(felt & (symptoms < scan_day[:, scan])) & ~failed
+            )
+            progressed = self._read_scan(readable, int(scan), scan_day[:, scan], scan_volume[:, column])
+            fresh &= ~progressed
+            felt &= ~(progressed & (scan_day[:, scan] <= symptoms))
+        felt_rows = self.rows[felt]
+        course.symptom_day[felt_rows] = symptoms[felt]
+
+        dead = death <= course.end_day[self.rows]
+        course.death_day[self.rows[dead]] = death[dead]
+        self._trace(
+            grid[1:],
+            on_grid["tumour_volume"],
+            {drug: on_grid[name] for drug, name in self.clinic.concentrations.items()},
+            self.rows,
+        )
+        self._stop_treatment(end, dead, withdrawn)
+        course.code[self.rows[failed]] = self.state.code[failed]
+        course.end_day[self.rows[failed]] = np.minimum(course.end_day[self.rows[failed]], self.state.time_days[failed])
+        self._keep(~dead & ~failed & (course.end_day[self.rows] > end))
+
+    def finish(self) -> Course:
+        """Return what happened."""
+        course = self.course
+        course.end_day = np.where(np.isnan(course.death_day), course.end_day, course.death_day)
+        course.lost &= np.isnan(course.death_day)
+        return course
+
+    def _give_doses(self, start: float) -> Doses | None:
+        from mesotrial.engine import Doses
+
+        plan, course = self.plan, self.course
+        patient, amount, duration, states = [], [], [], []
+        treated = self.on_treatment[self.rows]
+        for place, regimen in enumerate(plan.regimens):
+            if start not in plan.due[place]:
+                continue
+            position = np.flatnonzero(treated & plan.given[self.rows, place])
+            rows = self.rows[position]
+            mg = plan.dose_mg[rows, place]
+            course.last_dose_day[rows] = start
+            self.last_dose[regimen.drug][rows] = start
+            course.dose_rows.append((rows, np.full(len(rows), place), mg, np.full(len(rows), start)))
+            for name in self.clinic.dosed.get(regimen.drug, ()):
+                patient.append(position)
+                amount.append(mg)
+                duration.append(np.full(len(position), regimen.infusion_minutes / 1440.0))
+                states.append(np.full(len(position), name, dtype=object))
+        course.doses += course.last_dose_day == start
+        if not patient:
+            return None
+        where = np.concatenate(patient)
+        return Doses(
+            where, np.full(len(where), start), np.concatenate(states), np.concatenate(amount), np.concatenate(duration)
+        )
+
+    def _clinical_events(
+        self, grid: NDArray[np.float64], on_grid: dict[str, NDArray[np.float64]], failed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the days of death, of symptomatic progression and of a new lesion, NaN where not in this interval."""
+        volume = np.concatenate([self.volume[self.rows, None], on_grid["tumour_volume"]], axis=1)
+        growth = np.concatenate([self.growth[self.rows, None], on_grid["growth_smoothed"]], axis=1)
+        volume[failed], growth[failed] = self.volume[self.rows[failed], None], 0.0
+        risk = tumour_risk(volume, growth, self.readout)
+        progressed = ~np.isnan(self.course.progression_day[self.rows])
+        personal = self.person[self.rows] * np.where(progressed, self.after_progression[self.rows], 1.0)
+        hazards = (
+            self.readout["death_per_day"] * personal[:, None] * risk + self.background[self.rows, None],
+            self.readout["symptoms_per_day"] * risk,
+            self.readout["new_lesion_per_day"] * risk,
+        )
+        found = []
+        for place, hazard in enumerate(hazards):
+            day, self.spent[place, self.rows] = crossing_day(
+                grid, hazard, self.spent[place, self.rows], self.threshold[place, self.rows]
+            )
+            found.append(np.where(failed, np.nan, day))
+        self.volume[self.rows], self.growth[self.rows] = volume[:, -1], growth[:, -1]
+        return found[0], found[1], found[2]
+
+    def _read_scan(
+        self, readable: NDArray[np.bool_], scan: int, day: NDArray[np.float64], volume: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Read scan number `scan` of the patients it is readable for; return who progressed at it, shape of `rows`."""
+        course, rows = self.course, self.rows[readable]
+        progressed = np.zeros(len(self.rows), dtype=bool)
+        if not len(rows):
+            return progressed
+        total = measured_sum_mm(volume[readable], self.scans.geometry[rows], self.scans.reading_error[rows, scan + 1])
+        new_lesion = course.lesion_day[rows] <= day[readable]
+        nadir = course.response.nadir_mm[rows]
+        code = course.response.read(rows, day[readable], total, new_lesion)
+        course.scan_rows.append(
+            (rows, np.full(len(rows), scan + 1), day[readable], total, nadir, new_lesion, volume[readable], code)
+        )
+        is_pd = ~np.isnan(course.response.progression_day[rows])
+        course.last_scan[rows] = scan + 1
+        course.last_clear_scan[rows[~is_pd]] = scan + 1
+        progressed[np.flatnonzero(readable)[is_pd]] = True
+        return progressed
+
+    def _adverse_events(
+        self, start: float, end: float, on_grid: dict[str, NDArray[np.float64]], limit: NDArray[np.float64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Return who has to stop treatment and the day of a fatal event (NaN: none), shape of `rows`."""
+        withdrawn, fatal = np.zeros(len(self.rows), dtype=bool), np.full(len(self.rows), np.nan)
+        at_risk = {drug: start <= last[self.rows] + self._interval(drug) for drug, last in self.last_dose.items()}
+        at_risk[""] = np.logical_or.reduce(list(at_risk.values()))
+        levels = {drug: on_grid[name][:, -1] for drug, name in self.clinic.concentrations.items()}
+        levels = {drug: np.nan_to_num(values) for drug, values in levels.items()}
+        events = self.toxicities.interval(self.rows, start, end, at_risk, levels)
+        position = np.searchsorted(self.rows, events.row)
+        alive = events.onset_day < limit[position]
+        self.course.event_rows.append(
+            (
+                events.row[alive],
+                events.term[alive],
+                events.grade[alive],
+                events.onset_day[alive],
+                events.withdraws[alive],
+            )
+        )
+        withdrawn[position[alive & events.withdraws]] = True
+        deadly = alive & (events.grade == 5)
+        np.fmin.at(fatal, position[deadly], events.onset_day[deadly])
+        return withdrawn, fatal
+
+    def _interval(self, drug: str) -> float:
+        return max(
+            (regimen.phases[0].cycle_days for regimen in self.plan.regimens if regimen.drug == drug), default=0.0
+        )
+
+    def _stop_treatment(self, end: float, dead: NDArray[np.bool_], withdrawn: NDArray[np.bool_]) -> None:
+        """Decide who gets no further dose, and why."""
+        course, rows = self.course, self.rows
+        reasons = (
+            ("DEATH", dead),
+            ("TOXICITY", withdrawn),
+            ("PROGRESSION", ~np.isnan(course.progression_day[rows]) & (self.plan.arm.on_progression == "stop")),
+            ("DROP-OUT", course.lost[rows] & (course.end_day[rows] <= end)),
+            ("COMPLETED", self.plan.last_due_day[rows] < end),
+        )
+        for reason, who in reasons:
+            stopping = who & self.on_treatment[rows]
+            course.stopped[rows[stopping]] = reason
+            self.on_treatment[rows[stopping]] = False
+
+    def _keep(self, kept: NDArray[np.bool_]) -> None:
+        """Go on with the patients who are still followed."""
+        if not kept.all():
+            self.rows = self.rows[kept]
+            self.state = self.state.take(np.flatnonzero(kept))
+
+    def _trace(
+        self,
+        day: NDArray[np.float64],
+        volume: NDArray[np.float64],
+        levels: dict[str, NDArray[np.float64]],
+        rows: NDArray[np.int64],
+    ) -> None:
+        """Keep the tumour and the drug levels of the first few patients."""
+        few = np.flatnonzero(rows < self.clinic.traced)
+        given = {regimen.drug for regimen in self.plan.regimens}
+        for name, values in (("TUMVOL", volume), *((drug, values) for drug, values in levels.items() if drug in given)):
+            if len(few):
+                self.course.trace_rows.append((name, rows[few], day, values[few]))

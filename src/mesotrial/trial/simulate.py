@@ -1,0 +1,259 @@
+"""The main act: a design in, patient-level tables out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mesotrial.population import Cohort, ParameterSet, draw_cohort, load_parameters
+from mesotrial.trial.conduct import OBSERVABLES, Clinic, conduct
+from mesotrial.trial.plan import plan_arm
+from mesotrial.trial.randomise import randomise
+from mesotrial.trial.records import arm_tables, join_tables
+from mesotrial.trial.scanning import plan_scans
+from mesotrial.trial.tables import DAYS_PER_MONTH
+from mesotrial.trial.toxicity import Term, Toxicities
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from mesotrial.biology import Assembly
+    from mesotrial.catalogue import Design, Drug
+    from mesotrial.engine import Simulator, State
+    from mesotrial.trial.plan import ArmPlan
+
+__all__ = ["BANK_PER_ARM", "Model", "Trial", "build_model", "simulate_trial"]
+
+BANK_PER_ARM = 2000
+_CHUNK = 1000
+_RUN_IN_DAYS = 150.0
+_TRACED = 6
+_TRIAL, _BANK = 0, 1
+_DAYS_PER_YEAR = 365.25
+_STRATA = {"histology": "epithelioid", "sex": "female", "ecog": "ecog_ge1", "pdl1": "pdl1_ge1"}
+_IMMUNE_STATES = ("cd8_circulating", "cd8_tumour", "cd8_exhausted", "antigen")
+_RTOL = 1e-5
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A design's compiled model and the drugs it holds."""
+
+    assembly: Assembly
+    drugs: tuple[Drug, ...]
+    simulator: Simulator
+    concentrations: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A simulated trial.
+
+    Attributes
+    ----------
+    tables
+        The trial itself: ADaM tables by name (`mesotrial.trial.tables.TABLES`), Polars frames.
+    bank
+        The same tables for a larger group per arm, for expected values and intervals; the same object as `tables` where the arm sizes were given.
+    status_counts
+        Patients by result code of the integrator, trial and bank together; every patient is counted.
+    timings
+        Seconds by step.
+
+    """
+
+    design: Design
+    seed: int
+    patients_per_arm: tuple[int, ...]
+    bank_per_arm: int
+    population: str
+    tables: Mapping[str, pl.DataFrame]
+    bank: Mapping[str, pl.DataFrame]
+    status_counts: Mapping[str, int]
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+def simulate_trial(
+    design: Design,
+    *,
+    patients_per_arm: int | None = None,
+    seed: int = 1,
+    threads: int | None = None,
+    population: Literal["fitted", "typical"] = "fitted",
+    parameters: ParameterSet | None = None,
+    model: Model | None = None,
+    progress: Progress | None = None,
+) -> Trial:
+    """Simulate a trial.
+
+    Without `patients_per_arm` the trial has the design's own arm sizes, and a bank of 2,000 patients per arm is simulated beside it; with it, the trial is
+    its own bank. The same seed gives the same patients and the same results whatever `threads` is. `parameters` overrides the population's parameters (for
+    calibration) and `model` reuses a compiled model. `progress` is called with (patients done, patients in all, what is being done).
+
+    Raises `ValueError` for a number of patients below 1.
+    """
+    if patients_per_arm is not None and patients_per_arm < 1:
+        raise ValueError(f"patients per arm must be at least 1, not {patients_per_arm}")
+    parameters = parameters or load_parameters(population)
+    report = progress or (lambda done, total, message: None)
+    sizes = tuple(patients_per_arm or arm.n for arm in design.arms)
+    groups = [(_TRIAL, sizes)]
+    if patients_per_arm is None:
+        groups.append((_BANK, (BANK_PER_ARM,) * len(sizes)))
+    total = sum(sum(group) for _, group in groups)
+    report(0, total, "Compiling the model")
+    model = model or build_model(design, parameters, threads=threads)
+    began = time.perf_counter()
+    done, results = 0, []
+    for replicate, group in groups:
+        parts = []
+        for arm, cohort, enrolment in _chunks(design, model, parameters, group, seed, replicate):
+            report(done, total, f"{'Trial' if replicate == _TRIAL else 'Bank'}: {design.arms[arm].label}")
+            parts.append(_simulate_chunk(design, arm, cohort, enrolment, model, parameters))
+            done += len(cohort)
+            report(done, total, "Simulating")
+        results.append(join_tables(parts))
+    tables, bank = results[0], results[-1]
+    counts: dict[str, int] = {}
+    for result in results:
+        for code, count in result["adsl"]["RCODE"].value_counts().iter_rows():
+            counts[code] = counts.get(code, 0) + count
+    return Trial(
+        design,
+        seed,
+        sizes,
+        max(groups[-1][1]),
+        population,
+        tables,
+        bank,
+        counts,
+        {**model.seconds, "simulate": time.perf_counter() - began},
+    )
+
+
+def build_model(design: Design, parameters: ParameterSet, *, threads: int | None = None) -> Model:
+    """Assemble and compile the model for all drugs of a design: one model, the union of its arms."""
+    from mesotrial.biology import assemble
+    from mesotrial.catalogue import load_drug
+    from mesotrial.engine import compile_model, load_model
+
+    began = time.perf_counter()
+    drugs = tuple(load_drug(name) for name in design.drugs)
+    assembly = assemble(drugs)
+    antibodies = {drug.name for drug in drugs if drug.pk is not None and drug.pk.model == "antibody"}
+    concentrations = {drug: name for drug, name in assembly.concentrations.items() if drug in antibodies}
+    cohort = _draw(design, drugs, parameters, seed=0, replicate=_TRIAL, numbers=np.arange(1))
+    inputs = ("tumour_clock", *cohort.inputs, *(flag for flags in assembly.flags.values() for flag in flags))
+    assembled = time.perf_counter()
+    simulator = compile_model(
+        load_model(assembly.sbml),
+        observables=(*OBSERVABLES, *_IMMUNE_STATES, *concentrations.values()),
+        inputs=inputs,
+        dosed=tuple(state for states in assembly.dosed.values() for state in states),
+        rtol=_RTOL,
+        threads=threads,
+    )
+    seconds = {"assemble": assembled - began, "compile": time.perf_counter() - assembled}
+    return Model(assembly, drugs, simulator, concentrations, seconds)
+
+
+def _draw(
+    design: Design,
+    drugs: Sequence[Drug],
+    parameters: ParameterSet,
+    *,
+    seed: int,
+    replicate: int,
+    numbers: NDArray[np.int64],
+) -> Cohort:
+    return draw_cohort(
+        design.population, parameters, drugs, line=design.line, seed=seed, replicate=replicate, numbers=numbers
+    )
+
+
+def _chunks(
+    design: Design, model: Model, parameters: ParameterSet, sizes: Sequence[int], seed: int, replicate: int
+) -> Iterator[tuple[int, Cohort, NDArray[np.float64]]]:
+    """Yield (arm, cohort, month of enrolment) for groups of at most `_CHUNK` patients."""
+    everyone = _draw(design, model.drugs, parameters, seed=seed, replicate=replicate, numbers=np.arange(sum(sizes)))
+    strata = np.zeros(len(everyone), dtype=np.int64)
+    for name in design.randomisation.strata:
+        strata = 2 * strata + everyone.covariates[_STRATA[name]].astype(np.int64)
+    ratio = design.randomisation.ratio if len(set(sizes)) > 1 else [1] * len(sizes)
+    assigned = randomise(strata, sizes, ratio, design.randomisation.block, seed, replicate)
+    enrolment = np.sort(everyone.uniforms("enrolment", 1)[:, 0]) * design.accrual_months
+    for arm in range(len(sizes)):
+        rows = np.flatnonzero(assigned == arm)
+        for start in range(0, len(rows), _CHUNK):
+            some = rows[start : start + _CHUNK]
+            yield arm, everyone.take(some), enrolment[some]
+
+
+def _simulate_chunk(
+    design: Design,
+    arm: int,
+    cohort: Cohort,
+    enrolment_month: NDArray[np.float64],
+    model: Model,
+    parameters: ParameterSet,
+) -> dict[str, pl.DataFrame]:
+    """Simulate some patients of one arm and return their tables."""
+    from mesotrial.catalogue import TOXICITY_FRAILTY_SD, background_toxicity
+    from mesotrial.engine import ResultCode
+
+    cut_day = (design.accrual_months + design.follow_up_months - enrolment_month) * DAYS_PER_MONTH
+    horizon = float(cut_day.max())
+    plan = plan_arm(design.arms[arm], cohort, horizon)
+    rate = design.arms[arm].stop_rules.dropout_per_year / _DAYS_PER_YEAR
+    lost_day = -np.log(cohort.uniforms("drop-out", 1)[:, 0]) / rate if rate > 0 else np.full(len(cohort), np.inf)
+    terms = [Term("", one) for one in background_toxicity()]
+    given = {regimen.drug for regimen in plan.regimens}
+    terms += [Term(drug.name, one) for drug in model.drugs if drug.name in given for one in drug.toxicity]
+    course = conduct(
+        model.simulator,
+        _settled(model, cohort, plan),
+        cohort,
+        plan,
+        plan_scans(design.scans, cohort, parameters, horizon),
+        Toxicities(terms, cohort, TOXICITY_FRAILTY_SD, design.arms[arm].stop_rules.toxicity_grade),
+        Clinic(design.scans, parameters, dict(model.assembly.dosed), dict(model.concentrations), _TRACED),
+        cut_day=cut_day,
+        lost_day=lost_day,
+    )
+    return arm_tables(design, arm, cohort, course, enrolment_month, [code.name for code in ResultCode])
+
+
+def _settled(model: Model, cohort: Cohort, plan: ArmPlan) -> State:
+    """Return the patients at randomisation: the immune system settled for 150 days beside a tumour held still."""
+    simulator = model.simulator
+    columns = {**cohort.inputs, **_flags(model, plan)}
+    table = np.stack(
+        [np.zeros(len(cohort)) if name == "tumour_clock" else columns[name] for name in simulator.inputs], axis=1
+    )
+    settled = simulator.advance(simulator.start(table), until=_RUN_IN_DAYS)
+    initial = simulator.observe(settled, _IMMUNE_STATES)
+    table[:, simulator.inputs.index("tumour_clock")] = 1.0
+    return simulator.start(table, initial=initial)
+
+
+def _flags(model: Model, plan: ArmPlan) -> dict[str, NDArray[np.float64]]:
+    """Return the regimen flags of each patient: 1 where the regimens given together are those a drug's model names."""
+    flags = {}
+    for drug in model.drugs:
+        if drug.pk is None:
+            continue
+        for flag in drug.pk.flags:
+            values = np.zeros(len(plan.given))
+            for combination in np.unique(plan.given, axis=0):
+                together = [regimen for regimen, on in zip(plan.regimens, combination, strict=True) if on]
+                values[(plan.given == combination).all(axis=1)] = float(flag.holds(together))
+            flags[f"{drug.name}_{flag.name}"] = values
+    return flags
