@@ -22,7 +22,7 @@ _IPILIMUMAB = parse_regimen("ipilimumab 1 mg/kg IV over 90 min q6w x 17")
 
 MAPS2 = Design(
     name="maps2",
-    title="Nivolumab, alone or with ipilimumab, in relapsed mesothelioma",
+    title="MAPS2 (IFCT-1501): nivolumab, or nivolumab with ipilimumab, in relapsed pleural mesothelioma",
     line="relapsed",
     population=_POPULATION,
     arms=(
@@ -31,7 +31,7 @@ MAPS2 = Design(
     ),
     randomisation=Randomisation((1, 1), ("histology",), 4),
     scans=Scans("12", assessor="bicr", missed_rate=0.03),
-    follow_up_months=32.5,
+    follow_up_months=24.0,
     registry="NCT02716272",
     evidence_trial="MAPS2 (IFCT-1501)",
 )

@@ -157,10 +157,13 @@ def test_order_and_company_of_rows_do_not_change_them(
 
 
 def test_a_design_that_nobody_ran(trial_tables: Tables, bank_tables: Tables) -> None:
-    design = dataclasses.replace(MAPS2, name="mine", evidence_trial="", endpoints=("ORR", "OS", "AE_COLITIS_ANY"))
+    design = dataclasses.replace(
+        MAPS2, name="mine", evidence_trial="", endpoints=("DCR_AT", "OS", "TOX"), follow_up_months=18.0
+    )
     rows = summarise(design, trial_tables, bank_tables, ROWS, {}, seed=1)["endpoints"]
     assert {row["trial"] for row in rows} == {"mine"}
-    assert [row["code"] for row in rows[::2]] == ["ORR", "OS_MEDIAN", "OS_RATE", "OS_RATE", "AE_COLITIS_ANY"]
+    codes_of_one_arm = ["DCR_AT", "OS_MEDIAN", "OS_RATE", "TRAE_ANY", "TRAE_G34", "DISC_TOX", "DEATH_TOX"]
+    assert [row["code"] for row in rows[::2]] == codes_of_one_arm
     assert score(rows)["validation"]["z_coverage"] is None
 
 

@@ -15,21 +15,22 @@ from mesotrial.analysis.predict import TRIALS, Endpoint, Predictor, estimate
 if TYPE_CHECKING:
     import polars as pl
 
-    from mesotrial.catalogue.design import Design
-    from mesotrial.catalogue.evidence import PageFigure, PublishedResult
+    from mesotrial.catalogue import Design, PageFigure, PublishedResult
 
 __all__ = ["SCHEMA", "summarise"]
 
 SCHEMA = "mesotrial/summary/1"
 _HIDDEN_ROLES = ("none", "exclude")
 
-# What an endpoint of a design's list stands for where it is not itself a code.
+# What an endpoint of a design's list stands for where it is not itself a code; 12 weeks are 2.76 months, as in the published results.
 _FAMILIES: Mapping[str, tuple[tuple[str, float | None], ...]] = {
     "OS": (("OS_MEDIAN", None), ("OS_RATE", 12.0), ("OS_RATE", 24.0)),
     "PFS": (("PFS_MEDIAN", None), ("PFS_RATE", 6.0), ("PFS_RATE", 12.0)),
     "TTP": (("TTP_MEDIAN", None),),
     "DOR": (("DOR_MEDIAN", None),),
     "TTR": (("TTR_MEDIAN", None),),
+    "DCR_AT": (("DCR_AT", 2.76),),
+    "TOX": (("TRAE_ANY", None), ("TRAE_G34", None), ("DISC_TOX", None), ("DEATH_TOX", None)),
 }
 
 PageKey = tuple[str, str, float | None]
@@ -48,7 +49,7 @@ def summarise(
     """Return the object of summary.json. Rates are fractions, times months, undefined is None.
 
     A row for every result published on the trial's arms (roles none and exclude left out), then rows for the design's
-    endpoints that nobody published. In a row
+    endpoints that nobody published (landmarks within its follow-up). In a row
 
     - `simulated` is the large-sample value: that of the whole bank, not of the one trial in `tables`;
     - `lo90`, `hi90` hold 90 % of new trials of the published size (`published_n`), of `trials` resampled from the
@@ -173,7 +174,7 @@ def _unpublished(design: Design, rows: Iterable[Mapping[str, Any]]) -> Iterable[
     for name in design.endpoints:
         for code, months in _FAMILIES.get(name, ((name, None),)):
             for arm in design.arms:
-                if (arm.name, code, months) not in there:
+                if (arm.name, code, months) not in there and (months or 0) <= design.follow_up_months:
                     yield Endpoint(code, arm.name, time_months=months)
 
 
