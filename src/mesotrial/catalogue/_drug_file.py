@@ -166,8 +166,8 @@ class DrugFile(FileModel):
     immunity: list[Literal["active", "passive", "specific", "nonspecific"]] = Field(
         default_factory=list, description="the patient page's division"
     )
-    plain_words: Word = Field(description="one or two sentences for anyone")
-    how_it_works: Word = Field(description="mechanism, for a pharmacologist")
+    plain_words: Text = Field(min_length=1, description="one or two sentences for anyone")
+    how_it_works: Text = Field(min_length=1, description="mechanism, for a pharmacologist")
     routes: list[Word] = Field(min_length=1, description="routes of administration")
     exploratory: Flag = Field(False, description="true where no human evidence in mesothelioma exists")
     sources: Sources = Field(description="the sources by key")
