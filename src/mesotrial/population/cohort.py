@@ -114,11 +114,12 @@ def draw_cohort(
     group = {"relapsed": 1.0 - covariates["first_line"], "non_epithelioid": 1.0 - covariates["epithelioid"]}
     inputs = {}
     for name, one in parameters.distributions.items():
-        factor = np.ones(len(numbers))
-        for which, value in one.factors.items():
-            factor = np.where(group[which] > 0, factor * value, factor)
-        inputs[name] = one.median * factor * np.exp(one.log_sd * score[name])
-    spread = any(one.log_sd > 0 for one in parameters.distributions.values())
+        odds = np.full(len(numbers), one.median / (1.0 - one.median) if one.scale == "logit" else one.median)
+        for which, factor in one.factors.items():
+            odds = np.where(group[which] > 0, odds * factor, odds)
+        odds *= np.exp(one.sd * score[name])
+        inputs[name] = odds / (1.0 + odds) if one.scale == "logit" else odds
+    spread = any(one.sd > 0 for one in parameters.distributions.values())
     inputs |= {name: covariates[name] for name in _MODEL_COVARIATES}
     for drug in drugs:
         inputs |= _random_effects(drug, seed, replicate, numbers, spread)

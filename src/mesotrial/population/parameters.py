@@ -16,13 +16,19 @@ __all__ = ["Distribution", "ParameterSet", "load_parameters"]
 
 @dataclass(frozen=True)
 class Distribution:
-    """A log-normal model input: median in `unit`, SD of its log, and factors on the median for groups (``relapsed``, ``non_epithelioid``)."""
+    """A model input that differs between patients.
+
+    ``scale`` log: log-normal, `sd` of the log, `factors` multiply the median for groups (``relapsed``, ``non_epithelioid``). ``scale`` logit: a share
+    between 0 and 1, `sd` and `factors` (as odds ratios) on the logit.
+    """
 
     unit: str
+    scale: Literal["log", "logit"]
     median: float
-    log_sd: float
+    sd: float
     factors: Mapping[str, float]
     status: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class ParameterSet:
     def replaced(self, changes: Mapping[str, float]) -> ParameterSet:
         """Return a copy with numbers replaced by dotted path.
 
-        Paths: ``growth_rate.median``, ``growth_rate.log_sd``, ``growth_rate.factors.relapsed``, ``readout.death_per_day``,
+        Paths: ``growth_rate.median``, ``growth_rate.sd``, ``growth_rate.factors.relapsed``, ``readout.death_per_day``,
         ``correlations.a.b``. Raises `KeyError` for a path that names nothing.
         """
         distributions, correlations, readout = dict(self.distributions), dict(self.correlations), dict(self.readout)
@@ -50,8 +56,8 @@ class ParameterSet:
                     correlations[first, second] = value
                 case [name, "median"] if name in distributions:
                     distributions[name] = replace(distributions[name], median=value)
-                case [name, "log_sd"] if name in distributions:
-                    distributions[name] = replace(distributions[name], log_sd=value)
+                case [name, "sd"] if name in distributions:
+                    distributions[name] = replace(distributions[name], sd=value)
                 case [name, "factors", group] if name in distributions:
                     old = distributions[name]
                     distributions[name] = replace(old, factors={**old.factors, group: value})
@@ -61,7 +67,7 @@ class ParameterSet:
 
     def typical(self) -> ParameterSet:
         """Return the same population without spread between patients: everyone has the median parameters of his or her group."""
-        same = {name: replace(one, log_sd=0.0) for name, one in self.distributions.items()}
+        same = {name: replace(one, sd=0.0) for name, one in self.distributions.items()}
         return replace(self, version=f"{self.version}, typical patients", distributions=same)
 
 
@@ -74,7 +80,9 @@ def load_parameters(population: Literal["fitted", "typical"] = "fitted") -> Para
     fitted = ParameterSet(
         version=data["version"],
         distributions={
-            name: Distribution(one["unit"], one["median"], one["log_sd"], one.get("factors", {}), one["status"])
+            name: Distribution(
+                one["unit"], one.get("scale", "log"), one["median"], one.get("sd", 0.0), one.get("factors", {}), one["status"], one.get("source", "")
+            )
             for name, one in data["parameters"].items()
         },
         correlations={(one["between"][0], one["between"][1]): one["value"] for one in data["correlations"]},
