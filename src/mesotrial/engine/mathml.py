@@ -45,7 +45,7 @@ _LOGIC: dict[int, Callable[..., Any]] = {
     libsbml.AST_LOGICAL_AND: sympy.And,
     libsbml.AST_LOGICAL_OR: sympy.Or,
     libsbml.AST_LOGICAL_NOT: sympy.Not,
-    libsbml.AST_LOGICAL_XOR: sympy.Xor,
+    libsbml.AST_LOGICAL_XOR: lambda *a: reduce(lambda x, y: (x & ~y) | (~x & y), a),
 }
 _CONSTANTS: dict[int, Any] = {
     libsbml.AST_NAME_TIME: TIME,

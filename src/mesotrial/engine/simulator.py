@@ -41,6 +41,9 @@ def compile_model(
         ModelError: a name that the model does not have, or a constant without a value.
     """
     began = time.perf_counter()
+    observables, inputs, dosed = tuple(observables), tuple(inputs), tuple(dosed)
+    if not rtol > 0 or (threads is not None and threads < 1):
+        raise ValueError(f"rtol must be positive and threads at least 1, not {rtol} and {threads}")
     built: Backend
     if isinstance(model, Path) or (isinstance(model, str) and ("\n" not in model or backend == "reference")):
         from mesotrial.engine.sbml import load_model
@@ -54,7 +57,7 @@ def compile_model(
         from mesotrial.engine.numba_backend import NumbaBackend
 
         built = NumbaBackend(model, observables, inputs, dosed, rtol, atol, max_steps, threads)
-    return Simulator(built, tuple(observables), tuple(inputs), tuple(dosed), time.perf_counter() - began)
+    return Simulator(built, observables, inputs, dosed, time.perf_counter() - began)
 
 
 class Simulator:
@@ -142,9 +145,9 @@ class Simulator:
             ValueError: `until` or a dose lies in the past of its patient, or a dose goes to a state that is not dosed.
         """
         n = len(state)
-        goal = np.ascontiguousarray(np.broadcast_to(np.asarray(until, dtype=np.float64), (n,)))
+        goal = np.array(np.broadcast_to(np.asarray(until, dtype=np.float64), (n,)))
         fine = state.code == ResultCode.OK
-        late = fine & ~(goal >= state.time_days)
+        late = fine & ~((goal >= state.time_days) & (goal < np.inf))
         if late.any():
             patient = int(np.argmax(late))
             raise ValueError(
@@ -237,10 +240,10 @@ class Simulator:
 def _save_times(save_at: npt.ArrayLike | None, n: int) -> Floats:
     if save_at is None:
         return np.empty((n, 0))
-    times = np.asarray(save_at, dtype=np.float64)
+    times = np.atleast_1d(np.asarray(save_at, dtype=np.float64))
     if times.ndim == 2 and len(times) != n:
         raise ValueError(f"save_at has {len(times)} rows for {n} patients")
-    return np.ascontiguousarray(np.broadcast_to(times, (n, times.shape[-1])))
+    return np.array(np.broadcast_to(times, (n, times.shape[-1])), order="C")
 
 
 def _reached_times(times: Floats, start: Floats, stop: Floats) -> Floats:
