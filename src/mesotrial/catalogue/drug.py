@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -106,12 +107,18 @@ class PK:
 
 @dataclass(frozen=True)
 class Effect:
-    """What the drug acts on, and the plasma concentration of half its effect (None: the effect is driven by dose, not concentration)."""
+    """What the drug acts on, and how strongly.
+
+    By concentration: ``ec50_mg_per_l`` in plasma. By dose (``cytotoxic``): ``cycle_share`` of the effect of a full cycle of chemotherapy comes from an
+    exposure of ``reference_auc_mg_day_per_l``. One of the two is given.
+    """
 
     on: Literal["pd1", "ctla4", "cytotoxic"]
     ec50_mg_per_l: float | None
     source: str
     status: Status
+    cycle_share: float | None = None
+    reference_auc_mg_day_per_l: float | None = None
     note: str = ""
 
 
@@ -119,12 +126,14 @@ class Effect:
 class Toxicity:
     """Events of one term that this drug adds to the background (see `background_toxicity`).
 
-    Hazards are per year at risk (from first dose to last dose plus one dosing interval) for a patient of average proneness; proneness is shared by all
-    terms of a patient, log-normal with mean 1 and SD of the log TOXICITY_FRAILTY_SD. ``any`` counts all grades, ``g34`` grade 3 or worse among them.
+    Hazards are per year on treatment, on the first day of it, for a patient of average proneness. They halve every ``onset_days`` of treatment (None: they
+    stay), so that without an end half of the events to come begin before that day; `relative_hazard` gives the factor. Proneness is shared by all terms of
+    a patient, log-normal with mean 1 and SD of the log TOXICITY_FRAILTY_SD. ``any`` counts all grades, ``g34`` those of grade 3 or worse among them, of
+    which ``stop_fraction`` end treatment and ``fatal_fraction`` are fatal.
 
     driver:
-        ``constant`` at every time at risk; ``cycle`` the same, and equal to ``any_per_cycle`` and ``g34_per_cycle`` in each cycle of ``cycle_days``;
-        ``ctla4_trough`` the hazard at trough ``reference_trough_mg_per_l``, growing as (trough / reference)^``trough_exponent``.
+        ``constant`` needs no concentration; ``cycle`` neither, and the hazards equal ``any_per_cycle`` and ``g34_per_cycle`` in each ``cycle_days``;
+        ``ctla4_trough`` holds at a trough of ``reference_trough_mg_per_l`` and grows as (trough / reference)^``trough_exponent``.
     """
 
     term: str
@@ -143,6 +152,13 @@ class Toxicity:
     g34_per_cycle: float | None = None
     reference_trough_mg_per_l: float | None = None
     trough_exponent: float | None = None
+
+    def relative_hazard(self, start_day: float, end_day: float) -> float:
+        """Give the mean hazard from ``start_day`` to ``end_day`` of treatment, relative to the first day's."""
+        if self.onset_days is None:
+            return 1.0
+        rate, days = math.log(2) / self.onset_days, end_day - start_day
+        return math.exp(-rate * start_day) * (-math.expm1(-rate * days) / (rate * days) if days > 0 else 1.0)
 
 
 @dataclass(frozen=True)
