@@ -209,8 +209,9 @@ def _simulate_chunk(
     from mesotrial.catalogue import TOXICITY_FRAILTY_SD, background_toxicity
     from mesotrial.engine import ResultCode
 
-    cut_day = (design.accrual_months + design.follow_up_months - enrolment_month) * DAYS_PER_MONTH
-    horizon = float(cut_day.max())
+    # One horizon for everybody, so that the visits do not depend on who is simulated together.
+    horizon = (design.accrual_months + design.follow_up_months) * DAYS_PER_MONTH
+    cut_day = horizon - enrolment_month * DAYS_PER_MONTH
     plan = plan_arm(design.arms[arm], cohort, horizon)
     rate = design.arms[arm].stop_rules.dropout_per_year / _DAYS_PER_YEAR
     lost_day = -np.log(cohort.uniforms("drop-out", 1)[:, 0]) / rate if rate > 0 else np.full(len(cohort), np.inf)
