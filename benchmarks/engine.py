@@ -44,7 +44,11 @@ def one_year(simulator, inputs: np.ndarray) -> tuple[float, int]:
     state = simulator.start(inputs)
     for day in np.arange(0.0, YEAR_DAYS, VISIT_DAYS):
         doses = Doses(
-            np.tile(patients, 2), day, ["A1"] * len(inputs) + ["B1"] * len(inputs), 240.0, np.repeat([0.04, 0], len(inputs))
+            np.tile(patients, 2),
+            day,
+            ["A1"] * len(inputs) + ["B1"] * len(inputs),
+            240.0,
+            np.repeat([0.04, 0], len(inputs)),
         )
         state = simulator.advance(state, until=day + VISIT_DAYS, doses=doses)
         simulator.observe(state, SEEN)
@@ -78,8 +82,10 @@ def main() -> None:
     if os.environ.get("ENGINE_BENCHMARK_CHILD"):
         began = time.perf_counter()
         simulator = build(1)
-        print(f"  imports and compile {time.perf_counter() - began:.2f} s (compile_model {simulator.compile_seconds:.2f} s,"
-              f" from cache: {simulator.from_cache})")
+        print(
+            f"  imports and compile {time.perf_counter() - began:.2f} s (compile_model {simulator.compile_seconds:.2f} s,"
+            f" from cache: {simulator.from_cache})"
+        )
         return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MESOTRIAL_CACHE_DIR"] = folder
@@ -93,9 +99,11 @@ def main() -> None:
             one_year(simulator, inputs[:10])
             seconds, steps = one_year(simulator, inputs)
             rates[threads] = patients / seconds
-            print(f"threads {threads}: {patients} patients, 1 year, {len(simulator.states)} states: {seconds:.2f} s, "
-                  f"{rates[threads]:.0f} patient-years/s, {steps / patients:.0f} steps each, "
-                  f"{1e9 * seconds * threads / steps:.0f} ns/step")
+            print(
+                f"threads {threads}: {patients} patients, 1 year, {len(simulator.states)} states: {seconds:.2f} s, "
+                f"{rates[threads]:.0f} patient-years/s, {steps / patients:.0f} steps each, "
+                f"{1e9 * seconds * threads / steps:.0f} ns/step"
+            )
         few = inputs[:40]
         slow = len(few) / roadrunner_years(few)
         print(f"libRoadRunner/CVODE: {slow:.0f} patient-years/s; ratio per core {rates[1] / slow:.1f}")

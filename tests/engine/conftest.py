@@ -6,6 +6,7 @@ from engine_cases import ANALYTIC, OPTIONS, TUMOUR, TUMOUR_INPUTS, TUMOUR_OPTION
 
 from mesotrial.engine import Simulator, compile_model
 
+
 @pytest.fixture(scope="session", autouse=True)
 def kernel_cache(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("cache")

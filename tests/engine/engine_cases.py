@@ -28,7 +28,22 @@ OPTIONS = {
     "dosed": ("A", "C", "U1"),
 }
 TUMOUR = Path(__file__).parent / "tumour_immune.ant"
-TUMOUR_INPUTS = ("kg", "kmax", "kill", "EC", "dead_out", "prime", "home", "exhaust", "CL1", "V1", "Q1", "P1", "ic", "t50")
+TUMOUR_INPUTS = (
+    "kg",
+    "kmax",
+    "kill",
+    "EC",
+    "dead_out",
+    "prime",
+    "home",
+    "exhaust",
+    "CL1",
+    "V1",
+    "Q1",
+    "P1",
+    "ic",
+    "t50",
+)
 TUMOUR_OPTIONS = {
     "observables": ("Tall", "ro1", "ro2", "X", "F", "W", "R", "Ch", "kappa"),
     "inputs": TUMOUR_INPUTS,
