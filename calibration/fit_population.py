@@ -24,7 +24,18 @@ from mesotrial.population import ParameterSet, load_parameters
 from mesotrial.trial import build_model, simulate_trial
 
 DESIGNS = ("checkmate743", "confirm", "determine")
-FAMILIES = ("ORR", "DCR", "PD_BEST", "PFS_MEDIAN", "PFS_RATE", "OS_MEDIAN", "OS_RATE", "DOR_MEDIAN", "DOR_RATE", "TTR_MEDIAN")
+FAMILIES = (
+    "ORR",
+    "DCR",
+    "PD_BEST",
+    "PFS_MEDIAN",
+    "PFS_RATE",
+    "OS_MEDIAN",
+    "OS_RATE",
+    "DOR_MEDIAN",
+    "DOR_RATE",
+    "TTR_MEDIAN",
+)
 MOST_COMPLETE = 0.04  # complete responses are rare in mesothelioma: a share above this is penalised
 
 
@@ -49,6 +60,8 @@ FREE = (
     Free("priming_strength.factors.relapsed", "log", 0.6),
     Free("pdl1_baseline.factors.non_epithelioid", "log", 0.6),
     Free("pd1_signal_half.median", "log", 0.7),
+    Free("kill_inhibition.median", "logit", 0.7),
+    Free("reinvigoration_rate.median", "log", 0.5),
     Free("ctla4_cost.median", "log", 0.5),
     Free("cytostasis_max.median", "logit", 0.8),
     Free("interferon_half.median", "log", 1.0),
@@ -85,7 +98,9 @@ _FROM: dict[str, Callable[[float], float]] = {
 
 def targets(trial: str) -> list[PublishedResult]:
     """Return the rows of a trial that may be fitted; a row that is not calibration is a ValueError."""
-    rows = [row for row in published_results(trial) if row.scored and row.role == "calibration" and row.code in FAMILIES]
+    rows = [
+        row for row in published_results(trial) if row.scored and row.role == "calibration" and row.code in FAMILIES
+    ]
     if wrong := [row.row for row in rows if row.role != "calibration"]:
         raise ValueError(f"rows {wrong} may not be fitted")
     return [row for row in rows if not row.comparator and row.value is not None and row.se is not None]
@@ -109,12 +124,15 @@ class Loss:
     """The loss of a parameter vector (in SDs of the priors)."""
 
     def __init__(self, start: ParameterSet, patients: int, seed: int) -> None:
+        """Compile the designs; `patients` per arm, the same random draws at every evaluation."""
         self.start, self.patients, self.seed = start, patients, seed
         self.designs = [load_design(name) for name in DESIGNS]
         self.models = [build_model(design, start) for design in self.designs]
         self.rows = [targets(design.evidence_trial) for design in self.designs]
         self.origin = [_TO[free.scale](current(start, free.path)) for free in FREE]
-        self.centre = [_TO[f.scale](f.centre) if f.centre is not None else o for f, o in zip(FREE, self.origin, strict=True)]
+        self.centre = [
+            _TO[f.scale](f.centre) if f.centre is not None else o for f, o in zip(FREE, self.origin, strict=True)
+        ]
 
     def changes(self, x: Sequence[float]) -> dict[str, float]:
         """Return the parameters of a vector, by path."""
@@ -124,7 +142,9 @@ class Loss:
         """Return (row, simulated, z) for every target, and the excess of complete responses."""
         scored, excess = [], 0.0
         for design, model, rows in zip(self.designs, self.models, self.rows, strict=True):
-            trial = simulate_trial(design, patients_per_arm=self.patients, seed=self.seed, parameters=parameters, model=model)
+            trial = simulate_trial(
+                design, patients_per_arm=self.patients, seed=self.seed, parameters=parameters, model=model
+            )
             outcomes = Outcomes(trial.bank)
             for row in rows:
                 value = estimate(outcomes, Endpoint(row.code, row.arm, None, row.subgroup_code, row.time_months)).value
@@ -133,7 +153,12 @@ class Loss:
                     scored.append((row, value, 4.0))
                     continue
                 scored.append((row, value, codes.z_score(row.code, value, published, row.se, row.n_used)))
-            best = trial.bank["adrs"].filter((trial.bank["adrs"]["PARAMCD"] == "BOR")).group_by("TRT01P").agg(complete("AVALC"))
+            best = (
+                trial.bank["adrs"]
+                .filter(trial.bank["adrs"]["PARAMCD"] == "BOR")
+                .group_by("TRT01P")
+                .agg(complete("AVALC"))
+            )
             excess += sum(max(share - MOST_COMPLETE, 0.0) for share in best["complete"])
         return scored, excess
 
@@ -141,7 +166,10 @@ class Loss:
         """Return the loss at a vector."""
         scored, excess = self.scores(self.start.replaced(self.changes(x)))
         fit = sum(2.0 * (math.sqrt(1 + z * z / 2.0) - 1) * 2.0 for _, _, z in scored) / len(scored)
-        prior = sum(((o + f.prior_sd * v - c) / f.prior_sd) ** 2 for f, o, v, c in zip(FREE, self.origin, x, self.centre, strict=True))
+        prior = sum(
+            ((o + f.prior_sd * v - c) / f.prior_sd) ** 2
+            for f, o, v, c in zip(FREE, self.origin, x, self.centre, strict=True)
+        )
         return fit + prior / len(scored) + 20.0 * excess
 
 
@@ -171,7 +199,9 @@ def main() -> None:
             parameters = parameters.replaced(json.load(file)["parameters"])
     loss = Loss(parameters, options.patients, options.seed)
     began = time.time()
-    search = cma.CMAEvolutionStrategy(np.zeros(len(FREE)), options.sigma, {"popsize": options.popsize, "seed": options.seed, "verbose": -9})
+    search = cma.CMAEvolutionStrategy(
+        np.zeros(len(FREE)), options.sigma, {"popsize": options.popsize, "seed": options.seed, "verbose": -9}
+    )
     best = math.inf
     while time.time() - began < 60 * options.minutes and not search.stop():
         points = search.ask()
@@ -182,7 +212,10 @@ def main() -> None:
             found = loss.changes(points[int(np.argmin(values))])
             with open(options.out, "w", encoding="utf-8") as file:  # noqa: PTH123
                 json.dump({"loss": best, "parameters": found}, file, indent=1)
-        print(f"{(time.time() - began) / 60:6.1f} min  generation {search.countiter:4d}  best {best:.4f}  now {min(values):.4f}", flush=True)
+        print(
+            f"{(time.time() - began) / 60:6.1f} min  generation {search.countiter:4d}  best {best:.4f}  now {min(values):.4f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

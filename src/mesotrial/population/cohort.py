@@ -146,9 +146,10 @@ def _correlated(
 
 def _continuous(spec: Continuous, score: NDArray[np.float64]) -> NDArray[np.float64]:
     if spec.sd is not None:
-        return np.clip(spec.median + spec.sd * score, spec.low, spec.high)
+        value = spec.median + spec.sd * score
+        return value.clip(spec.low, spec.high)
     log_sd = np.sqrt(np.log1p((spec.cv_percent or 0.0) ** 2 / 1e4))
-    return np.clip(spec.median * np.exp(log_sd * score), spec.low, spec.high)
+    return (spec.median * np.exp(log_sd * score)).clip(spec.low, spec.high)
 
 
 def _upper_share(score: NDArray[np.float64], share: float) -> NDArray[np.float64]:

@@ -81,7 +81,13 @@ def load_parameters(population: Literal["fitted", "typical"] = "fitted") -> Para
         version=data["version"],
         distributions={
             name: Distribution(
-                one["unit"], one.get("scale", "log"), one["median"], one.get("sd", 0.0), one.get("factors", {}), one["status"], one.get("source", "")
+                one["unit"],
+                one.get("scale", "log"),
+                one["median"],
+                one.get("sd", 0.0),
+                one.get("factors", {}),
+                one["status"],
+                one.get("source", ""),
             )
             for name, one in data["parameters"].items()
         },

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mesotrial.trial.hazards import background_per_day, crossing_day, person_risk, tumour_risk
+from mesotrial.trial.journal import Journal
 from mesotrial.trial.recist import Response, measured_sum_mm
+from mesotrial.trial.toxicity import FATAL_GRADE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,23 +64,25 @@ class Course:
     last_scan: NDArray[np.int64]
     last_clear_scan: NDArray[np.int64]
     code: NDArray[np.int64]
-    scan_rows: list[tuple[NDArray[np.float64], ...]] = field(default_factory=list)
-    dose_rows: list[tuple[NDArray[np.float64], ...]] = field(default_factory=list)
-    event_rows: list[tuple[NDArray[np.float64], ...]] = field(default_factory=list)
-    trace_rows: list[tuple[str, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = field(
-        default_factory=list
+    scans: Journal = field(
+        default_factory=lambda: Journal("row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "code")
     )
+    dosing: Journal = field(default_factory=lambda: Journal("row", "regimen", "mg", "day"))
+    events: Journal = field(default_factory=lambda: Journal("row", "term", "grade", "onset_day", "withdraws"))
+    traces: list[tuple[str, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
 
     @property
     def progression_day(self) -> NDArray[np.float64]:
         """First progression, at a scan or by symptoms."""
-        return np.fmin(self.response.progression_day, self.symptom_day)
+        first: NDArray[np.float64] = np.fmin(self.response.progression_day, self.symptom_day)
+        return first
 
     @property
     def second_missed_day(self) -> NDArray[np.float64]:
         """End of the window of the second scan planned after the last clear one; infinite where none is planned."""
         planned = np.append(self.scan_plan.planned_day + self.scan_plan.window_days, [np.inf, np.inf])
-        return planned[np.minimum(self.last_clear_scan + _SECOND_MISSED - 1, len(planned) - 1)]
+        days: NDArray[np.float64] = planned[np.minimum(self.last_clear_scan + _SECOND_MISSED - 1, len(planned) - 1)]
+        return days
 
 
 def conduct(
@@ -148,13 +152,27 @@ class _Visits:
         self.volume, self.growth = now["tumour_volume"].copy(), now["growth_smoothed"].copy()
         baseline = measured_sum_mm(self.volume, scan_plan.geometry, scan_plan.reading_error[:, 0])
         nan = np.full(n, np.nan)
+        response = Response(baseline, clinic.scans.criteria, clinic.scans.confirmation)
         self.course = Course(
-            plan, scan_plan, toxicities.terms, self.volume.copy(), Response(baseline, clinic.scans.criteria, clinic.scans.confirmation), end_day.copy(), lost.copy(),
-            death_day=nan.copy(), symptom_day=nan.copy(), lesion_day=nan.copy(), last_dose_day=nan.copy(), doses=np.zeros(n, dtype=np.int64),
-            stopped=np.full(n, "ONGOING", dtype="<U16"), last_scan=np.zeros(n, dtype=np.int64), last_clear_scan=np.zeros(n, dtype=np.int64),
+            plan,
+            scan_plan,
+            toxicities.terms,
+            self.volume.copy(),
+            response,
+            end_day.copy(),
+            lost.copy(),
+            death_day=nan.copy(),
+            symptom_day=nan.copy(),
+            lesion_day=nan.copy(),
+            last_dose_day=nan.copy(),
+            doses=np.zeros(n, dtype=np.int64),
+            stopped=np.full(n, "ONGOING", dtype="<U16"),
+            last_scan=np.zeros(n, dtype=np.int64),
+            last_clear_scan=np.zeros(n, dtype=np.int64),
             code=np.zeros(n, dtype=np.int64),
-        )  # fmt: skip
-        self.last_dose = {drug: nan.copy() for drug in {regimen.drug for regimen in plan.regimens}}
+        )
+        self.first_dose = {regimen.drug: nan.copy() for regimen in plan.regimens}
+        self.last_dose = {regimen.drug: nan.copy() for regimen in plan.regimens}
         self._trace(np.zeros(1), self.volume[None, : clinic.traced].T, {}, np.arange(min(clinic.traced, n)))
 
     def anybody(self) -> bool:
@@ -232,7 +250,8 @@ class _Visits:
             mg = plan.dose_mg[rows, place]
             course.last_dose_day[rows] = start
             self.last_dose[regimen.drug][rows] = start
-            course.dose_rows.append((rows, np.full(len(rows), place), mg, np.full(len(rows), start)))
+            self.first_dose[regimen.drug][rows] = np.fmin(self.first_dose[regimen.drug][rows], start)
+            course.dosing.add(row=rows, regimen=np.full(len(rows), place), mg=mg, day=np.full(len(rows), start))
             for name in self.clinic.dosed.get(regimen.drug, ()):
                 patient.append(position)
                 amount.append(mg)
@@ -282,8 +301,15 @@ class _Visits:
         new_lesion = course.lesion_day[rows] <= day[readable]
         nadir = course.response.nadir_mm[rows]
         code = course.response.read(rows, day[readable], total, new_lesion)
-        course.scan_rows.append(
-            (rows, np.full(len(rows), scan + 1), day[readable], total, nadir, new_lesion, volume[readable], code)
+        course.scans.add(
+            row=rows,
+            scan=np.full(len(rows), scan + 1),
+            day=day[readable],
+            sum_mm=total,
+            nadir_mm=nadir,
+            new_lesion=new_lesion,
+            volume_ml=volume[readable],
+            code=code,
         )
         is_pd = ~np.isnan(course.response.progression_day[rows])
         course.last_scan[rows] = scan + 1
@@ -296,24 +322,25 @@ class _Visits:
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Return who has to stop treatment and the day of a fatal event (NaN: none), shape of `rows`."""
         withdrawn, fatal = np.zeros(len(self.rows), dtype=bool), np.full(len(self.rows), np.nan)
-        at_risk = {drug: start <= last[self.rows] + self._interval(drug) for drug, last in self.last_dose.items()}
-        at_risk[""] = np.logical_or.reduce(list(at_risk.values()))
+        exposed = {}
+        for drug, last in self.last_dose.items():
+            at_risk = start <= last[self.rows] + self._interval(drug)
+            exposed[drug] = np.where(at_risk, self.first_dose[drug][self.rows], np.nan)
+        exposed[""] = np.fmin.reduce(list(exposed.values()))
         levels = {drug: on_grid[name][:, -1] for drug, name in self.clinic.concentrations.items()}
         levels = {drug: np.nan_to_num(values) for drug, values in levels.items()}
-        events = self.toxicities.interval(self.rows, start, end, at_risk, levels)
+        events = self.toxicities.interval(self.rows, start, end, exposed, levels)
         position = np.searchsorted(self.rows, events.row)
         alive = events.onset_day < limit[position]
-        self.course.event_rows.append(
-            (
-                events.row[alive],
-                events.term[alive],
-                events.grade[alive],
-                events.onset_day[alive],
-                events.withdraws[alive],
-            )
+        self.course.events.add(
+            row=events.row[alive],
+            term=events.term[alive],
+            grade=events.grade[alive],
+            onset_day=events.onset_day[alive],
+            withdraws=events.withdraws[alive],
         )
         withdrawn[position[alive & events.withdraws]] = True
-        deadly = alive & (events.grade == 5)
+        deadly = alive & (events.grade == FATAL_GRADE)
         np.fmin.at(fatal, position[deadly], events.onset_day[deadly])
         return withdrawn, fatal
 
@@ -355,4 +382,4 @@ class _Visits:
         given = {regimen.drug for regimen in self.plan.regimens}
         for name, values in (("TUMVOL", volume), *((drug, values) for drug, values in levels.items() if drug in given)):
             if len(few):
-                self.course.trace_rows.append((name, rows[few], day, values[few]))
+                self.course.traces.append((name, rows[few], day, values[few]))

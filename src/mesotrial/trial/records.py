@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mesotrial.trial.censoring import Timeline, overall_survival, progression_free_survival, response_duration
 from mesotrial.trial.recist import CODES
 from mesotrial.trial.tables import DAYS_PER_MONTH, empty_table, typed
+from mesotrial.trial.toxicity import FATAL_GRADE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +33,7 @@ def arm_tables(
 ) -> dict[str, pl.DataFrame]:
     """Return the tables of one arm's patients; `result_codes` names the integrator's result codes by number."""
     keys = _Keys(design, design.arms[arm].name, cohort)
-    tables = {
+    return {
         "adsl": _adsl(keys, design, arm, cohort, course, enrolment_month, result_codes),
         "adtr": _adtr(keys, course),
         "adrs": _adrs(keys, design, course),
@@ -41,7 +42,6 @@ def arm_tables(
         "adex": _adex(keys, course),
         "adpc": _adpc(keys, course),
     }
-    return tables
 
 
 def join_tables(parts: Sequence[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:
@@ -125,58 +125,49 @@ def _adsl(
 
 
 def _adtr(keys: _Keys, course: Course) -> pl.DataFrame:
-    n = len(course.end_day)
-    base = course.response.baseline_mm
-    first = (
-        np.arange(n),
-        np.zeros(n),
-        np.zeros(n),
-        base,
-        base,
-        np.zeros(n, dtype=bool),
-        course.baseline_volume_ml,
-        np.zeros(n),
-    )
-    rows, scan, day, total, nadir, new_lesion, volume, _ = _stack([first, *course.scan_rows])
-    rows = rows.astype(np.int64)
-    change_from_nadir = 100.0 * (total / nadir - 1.0)
-    change_from_nadir[scan == 0] = np.nan
+    everyone, scans, base = np.arange(len(course.end_day)), course.scans, course.response.baseline_mm
+    nothing = np.zeros(len(everyone))
+
+    def with_baseline(first: NDArray[Any], later: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([first, later])
+
+    rows = with_baseline(everyone, scans["row"])
+    scan = with_baseline(nothing.astype(np.int64), scans["scan"])
+    total, nadir = with_baseline(base, scans["sum_mm"]), with_baseline(base, scans["nadir_mm"])
     return typed(
         "adtr",
         {
             **keys.of(rows),
             "PARAMCD": ["SUMDIAM"] * len(rows),
-            "AVISITN": scan.astype(np.int64),
-            "ADY": day,
+            "AVISITN": scan,
+            "ADY": with_baseline(nothing, scans["day"]),
             "AVAL": total,
             "BASE": base[rows],
             "PCHG": 100.0 * (total / base[rows] - 1.0),
             "NADIR": nadir,
-            "PCHGN": change_from_nadir,
-            "NEWLFL": _yn(new_lesion.astype(bool)),
-            "TUMVOL": volume,
+            "PCHGN": np.where(scan > 0, 100.0 * (total / nadir - 1.0), np.nan),
+            "NEWLFL": _yn(with_baseline(nothing.astype(bool), scans["new_lesion"]).astype(bool)),
+            "TUMVOL": with_baseline(course.baseline_volume_ml, scans["volume_ml"]),
             "ANL01FL": ["Y"] * len(rows),
         },
     )
 
 
 def _adrs(keys: _Keys, design: Design, course: Course) -> pl.DataFrame:
-    n = len(course.end_day)
-    rows, scan, day, *_, code = _stack(course.scan_rows) if course.scan_rows else [np.empty(0)] * 8
-    rows = rows.astype(np.int64)
+    scans, n = course.scans, len(course.end_day)
     best = best_response(course)
     best_day = np.where(np.isnan(course.response.best_day), course.progression_day, course.response.best_day)
     best_day = np.where(best == CODES.index("NE"), np.nan, best_day)
     rule = f"{design.scans.criteria}, {'confirmed' if design.scans.confirmation else 'unconfirmed'}"
-    every = np.concatenate([rows, np.arange(n)])
+    every = np.concatenate([scans["row"], np.arange(n)])
     return typed(
         "adrs",
         {
             **keys.of(every),
-            "PARAMCD": ["OVR"] * len(rows) + ["BOR"] * n,
-            "AVISITN": [*scan.astype(np.int64).tolist(), *[None] * n],
-            "ADY": np.concatenate([day, best_day]),
-            "AVALC": np.asarray(CODES, dtype=object)[np.concatenate([code.astype(np.int64), best])].tolist(),
+            "PARAMCD": ["OVR"] * len(scans["row"]) + ["BOR"] * n,
+            "AVISITN": [*scans["scan"].tolist(), *[None] * n],
+            "ADY": np.concatenate([scans["day"], best_day]),
+            "AVALC": np.asarray(CODES, dtype=object)[np.concatenate([scans["code"], best])].tolist(),
             "CRIT": [rule] * len(every),
         },
     )
@@ -235,49 +226,41 @@ def _adtte(keys: _Keys, design: Design, course: Course) -> pl.DataFrame:
 
 
 def _adae(keys: _Keys, course: Course) -> pl.DataFrame:
-    if not course.event_rows:
-        return empty_table("adae")
-    rows, term, grade, onset, withdraws = _stack(course.event_rows)
-    kept = onset <= course.end_day[rows.astype(np.int64)]
-    rows, term, grade, onset, withdraws = (values[kept] for values in (rows, term, grade, onset, withdraws))
-    rows = rows.astype(np.int64)
-    terms = [course.terms[place] for place in term.astype(np.int64)]
-    duration = np.array(
-        [np.nan if one.toxicity.duration_days is None else one.toxicity.duration_days for one in terms], dtype=float
-    )
-    end = onset + duration
-    end[(end > course.end_day[rows]) | (grade == 5)] = np.nan
+    events = course.events
+    kept = events["onset_day"] <= course.end_day[events["row"]]
+    rows, grade, onset = events["row"][kept], events["grade"][kept], events["onset_day"][kept]
+    terms = [course.terms[place] for place in events["term"][kept]]
+    duration = [np.nan if one.toxicity.duration_days is None else one.toxicity.duration_days for one in terms]
+    end = onset + np.array(duration, dtype=float)
+    end[(end > course.end_day[rows]) | (grade == FATAL_GRADE)] = np.nan
     return typed(
         "adae",
         {
             **keys.of(rows),
             "AEDECOD": [one.toxicity.term for one in terms],
             "AEBODSYS": [one.toxicity.body_system for one in terms],
-            "AETOXGR": grade.astype(np.int64),
+            "AETOXGR": grade,
             "AEREL": ["Y"] * len(rows),
             "AETRT": [one.drug or "background" for one in terms],
             "ASTDY": onset,
             "AENDY": end,
-            "AEACN": np.where(withdraws > 0, "DRUG WITHDRAWN", "NONE").tolist(),
+            "AEACN": np.where(events["withdraws"][kept], "DRUG WITHDRAWN", "NONE").tolist(),
             "TRTEMFL": ["Y"] * len(rows),
         },
     )
 
 
 def _adex(keys: _Keys, course: Course) -> pl.DataFrame:
-    if not course.dose_rows:
-        return empty_table("adex")
-    rows, place, mg, day = _stack(course.dose_rows)
-    rows = rows.astype(np.int64)
-    regimens = [course.plan.regimens[one] for one in place.astype(np.int64)]
+    rows = course.dosing["row"]
+    regimens = [course.plan.regimens[place] for place in course.dosing["regimen"]]
     return typed(
         "adex",
         {
             **keys.of(rows),
             "EXTRT": [regimen.drug for regimen in regimens],
-            "EXDOSE": mg,
+            "EXDOSE": course.dosing["mg"],
             "EXROUTE": [regimen.route for regimen in regimens],
-            "ASTDY": day,
+            "ASTDY": course.dosing["day"],
             "EXDURM": np.array([regimen.infusion_minutes for regimen in regimens], dtype=float),
         },
     )
@@ -285,7 +268,7 @@ def _adex(keys: _Keys, course: Course) -> pl.DataFrame:
 
 def _adpc(keys: _Keys, course: Course) -> pl.DataFrame:
     rows, day, value, name = [], [], [], []
-    for parameter, few, days, values in course.trace_rows:
+    for parameter, few, days, values in course.traces:
         followed = (days[None, :] <= course.end_day[few, None]) & np.isfinite(values)
         where, when = np.nonzero(followed)
         rows.append(few[where])
@@ -304,7 +287,3 @@ def _adpc(keys: _Keys, course: Course) -> pl.DataFrame:
             "AVALU": ["mL" if one == "TUMVOL" else "mg/L" for one in name],
         },
     )
-
-
-def _stack(parts: Sequence[tuple[NDArray[np.float64], ...]]) -> list[NDArray[np.float64]]:
-    return [np.concatenate([np.asarray(part[place], dtype=float) for part in parts]) for place in range(len(parts[0]))]

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from mesotrial.catalogue import Toxicity
     from mesotrial.population import Cohort
 
-__all__ = ["AdverseEvents", "Term", "Toxicities"]
+__all__ = ["FATAL_GRADE", "AdverseEvents", "Term", "Toxicities"]
+
+FATAL_GRADE = 5
 
 _DAYS_PER_YEAR = 365.25
 _GRADE_4_SHARE = 0.2
@@ -57,7 +59,7 @@ class Toxicities:
         self._spent = np.zeros((n, 2, count))
         choice = cohort.uniforms("toxicity grade", 2 * count).reshape(n, 2, count)
         fatal = np.array([term.toxicity.fatal_fraction for term in terms])
-        severe = np.where(choice[:, 0] < fatal, 5, np.where(choice[:, 0] > 1 - _GRADE_4_SHARE, 4, 3))
+        severe = np.where(choice[:, 0] < fatal, FATAL_GRADE, np.where(choice[:, 0] > 1 - _GRADE_4_SHARE, 4, 3))
         self._grade = np.stack([severe, np.where(choice[:, 1] < _GRADE_2_SHARE, 2, 1)], axis=1)
         stop = np.array([term.toxicity.stop_fraction for term in terms])
         self._withdraws = (cohort.uniforms("toxicity withdrawal", 2 * count).reshape(n, 2, count) < stop) & (
@@ -72,16 +74,16 @@ class Toxicities:
         rows: NDArray[np.int64],
         start: float,
         end: float,
-        at_risk: Mapping[str, NDArray[np.bool_]],
+        first_dose: Mapping[str, NDArray[np.float64]],
         concentration: Mapping[str, NDArray[np.float64]],
     ) -> AdverseEvents:
         """Advance the patients `rows` from `start` to `end` and return what begins in between.
 
-        `at_risk` says per drug who is exposed (background: ''); `concentration` holds each antibody's plasma level at the end, mg/L; both have the shape of
-        `rows`.
+        `first_dose` holds per drug (background: '') the day of the first dose of those who are at risk now, NaN for the others; `concentration` each
+        antibody's plasma level at the end, mg/L; both have the shape of `rows`.
         """
-        driver = np.array([self._driver(term, at_risk, concentration) for term in self.terms]).reshape(-1, len(rows)).T
-        step = (end - start) * self._frailty[rows, None, None] * driver[:, None, :] * self._rate
+        days = [self._days_at_risk(term, start, end, first_dose, concentration) for term in self.terms]
+        step = self._frailty[rows, None, None] * self._rate * np.array(days).reshape(-1, len(rows)).T[:, None, :]
         before = self._spent[rows]
         after = before + step
         self._spent[rows] = after
@@ -90,22 +92,32 @@ class Toxicities:
         where, process, term = np.nonzero(begins)
         share = (threshold - before)[begins] / step[begins]
         row = rows[where]
-        return AdverseEvents(
-            row,
-            term,
-            self._grade[row, process, term],
-            start + share * (end - start),
-            self._withdraws[row, process, term],
-        )
+        onset = start + share * (end - start)
+        return AdverseEvents(row, term, self._grade[row, process, term], onset, self._withdraws[row, process, term])
 
     @staticmethod
-    def _driver(
-        term: Term, at_risk: Mapping[str, NDArray[np.bool_]], concentration: Mapping[str, NDArray[np.float64]]
+    def _days_at_risk(
+        term: Term,
+        start: float,
+        end: float,
+        first_dose: Mapping[str, NDArray[np.float64]],
+        concentration: Mapping[str, NDArray[np.float64]],
     ) -> NDArray[np.float64]:
-        exposed = at_risk[term.drug].astype(float)
+        """Return the days between `start` and `end` weighted by the hazard, as a multiple of the term's own.
+
+        The hazard halves every ``onset_days`` after the first dose; with the driver ``ctla4_trough`` it follows the plasma level.
+        """
         one = term.toxicity
-        if one.driver != "ctla4_trough" or one.reference_trough_mg_per_l is None or one.trough_exponent is None:
-            return exposed
-        level = np.maximum(concentration[term.drug], 0.0) / one.reference_trough_mg_per_l
-        relative: NDArray[np.float64] = exposed * level**one.trough_exponent
-        return relative
+        since = first_dose[term.drug]
+        days = np.where(np.isnan(since), 0.0, end - start)
+        if one.onset_days is not None:
+            rate = np.log(2.0) / one.onset_days
+            days = np.nan_to_num((np.exp(-rate * (start - since)) - np.exp(-rate * (end - since))) / rate)
+        if (
+            one.driver == "ctla4_trough"
+            and one.reference_trough_mg_per_l is not None
+            and one.trough_exponent is not None
+        ):
+            level = np.maximum(concentration[term.drug], 0.0) / one.reference_trough_mg_per_l
+            days = days * level**one.trough_exponent
+        return days
