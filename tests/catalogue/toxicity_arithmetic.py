@@ -29,7 +29,14 @@ TERMS = (
 SELDOM_SEVERE = {"nausea", "arthralgia", "pruritus", "hypothyroidism", "infusion-related reaction", "rash"}
 SELDOM = 0.03
 # [guess] The same for terms of nivolumab; what the published total still needs are other events, of which half are severe.
-NIVOLUMAB_SEVERE = {"fatigue": 0.13, "diarrhoea": 0.13, "dyspnoea": 0.13, "transaminases increased": 0.3, "pneumonitis": 0.3, "colitis": 0.3}
+NIVOLUMAB_SEVERE = {
+    "fatigue": 0.13,
+    "diarrhoea": 0.13,
+    "dyspnoea": 0.13,
+    "transaminases increased": 0.3,
+    "pneumonitis": 0.3,
+    "colitis": 0.3,
+}
 OTHER_SEVERE = 0.5
 # [guess] Ipilimumab's own events by term, as shares of all grades and of grade 3-4.
 IPILIMUMAB = {
@@ -45,9 +52,15 @@ IPILIMUMAB = {
 TREMELIMUMAB_SEVERE = 0.4
 # [guess] Chemotherapy by term, as shares of a drug's half of all grades and of grade 3-4.
 CHEMOTHERAPY = {
-    "pemetrexed": {"neutropenia": (0.20, 0.45), "anaemia": (0.20, 0.25), "fatigue": (0.25, 0.15), "nausea": (0.25, 0.05), "stomatitis": (0.10, 0.10)},
-    "cisplatin": {"nausea": (0.35, 0.15), "vomiting": (0.20, 0.15), "neutropenia": (0.15, 0.40), "creatinine increased": (0.15, 0.15), "anaemia": (0.15, 0.15)},
-    "carboplatin": {"nausea": (0.30, 0.05), "thrombocytopenia": (0.20, 0.30), "neutropenia": (0.20, 0.35), "anaemia": (0.20, 0.25), "constipation": (0.10, 0.05)},
+    "pemetrexed": {
+        "neutropenia": (0.20, 0.45), "anaemia": (0.20, 0.25), "fatigue": (0.25, 0.15), "nausea": (0.25, 0.05), "stomatitis": (0.10, 0.10),
+    },
+    "cisplatin": {
+        "nausea": (0.35, 0.15), "vomiting": (0.20, 0.15), "neutropenia": (0.15, 0.40), "creatinine increased": (0.15, 0.15), "anaemia": (0.15, 0.15),
+    },
+    "carboplatin": {
+        "nausea": (0.30, 0.05), "thrombocytopenia": (0.20, 0.30), "neutropenia": (0.20, 0.35), "anaemia": (0.20, 0.25), "constipation": (0.10, 0.05),
+    },
 }  # fmt: skip
 
 
@@ -106,7 +119,9 @@ def bisect(function: Callable[[float], float], target: float, low: float, high: 
 
 def arms() -> dict[str, AtRisk]:
     def two_points(trial: str, arm: str, months: float, cap: float) -> AtRisk:
-        return AtRisk.from_pfs(published(trial, arm, "PFS_MEDIAN"), months, published(trial, arm, "PFS_RATE", months), cap)
+        return AtRisk.from_pfs(
+            published(trial, arm, "PFS_MEDIAN"), months, published(trial, arm, "PFS_RATE", months), cap
+        )
 
     confirm = (published("CONFIRM", "nivo", "PFS_MEDIAN"), published("CONFIRM", "nivo", "PFS_RATE", 12))
     shape = math.log(math.log(1 / confirm[1]) / math.log(2)) / math.log(12 / confirm[0])
@@ -164,7 +179,11 @@ def nivolumab() -> Block:
 def ipilimumab() -> Block:
     risk, base, nivo = arms()["checkmate nivo+ipi"], background(), nivolumab()
     any_grade, g34 = (
-        risk.hazard(published("CheckMate 743", "nivo+ipi", code), CTLA4_ONSET, (total(base, grade) + total(nivo, grade), PD1_ONSET))
+        risk.hazard(
+            published("CheckMate 743", "nivo+ipi", code),
+            CTLA4_ONSET,
+            (total(base, grade) + total(nivo, grade), PD1_ONSET),
+        )
         for grade, code in enumerate(("TRAE_ANY", "TRAE_G34"))
     )
     return {term: (any_grade * shares[0], g34 * shares[1]) for term, shares in IPILIMUMAB.items()}
@@ -172,9 +191,14 @@ def ipilimumab() -> Block:
 
 def tremelimumab() -> Block:
     risk, base = arms()["determine treme"], background()
-    diarrhoea = risk.hazard(published("DETERMINE", "treme", "AE_DIARRHOEA_G34"), CTLA4_ONSET, (base["diarrhoea"][1], PD1_ONSET))
+    diarrhoea = risk.hazard(
+        published("DETERMINE", "treme", "AE_DIARRHOEA_G34"), CTLA4_ONSET, (base["diarrhoea"][1], PD1_ONSET)
+    )
     colitis = risk.hazard(published("DETERMINE", "treme", "AE_COLITIS_G34"), CTLA4_ONSET)
-    return {term: (hazard / TREMELIMUMAB_SEVERE, hazard) for term, hazard in (("diarrhoea", diarrhoea), ("colitis", colitis))}
+    return {
+        term: (hazard / TREMELIMUMAB_SEVERE, hazard)
+        for term, hazard in (("diarrhoea", diarrhoea), ("colitis", colitis))
+    }
 
 
 def chemotherapy(drug: str) -> Block:
@@ -208,19 +232,35 @@ def trough_mg_per_l(drug: str, mg_per_kg: float, interval_days: float) -> float:
     fast = both - slow
     doses = mg_per_kg * weight / value["V1"]
     parts = ((fast, (fast - k21) / (fast - slow)), (slow, (k21 - slow) / (fast - slow)))
-    return doses * sum(part * math.exp(-rate * interval_days) / (1 - math.exp(-rate * interval_days)) for rate, part in parts)
+    return doses * sum(
+        part * math.exp(-rate * interval_days) / (1 - math.exp(-rate * interval_days)) for rate, part in parts
+    )
 
 
 if __name__ == "__main__":
     for name, risk in arms().items():
         print(f"{name:20s} mean time at risk {12 * risk.years.mean():.1f} months")
-    for drug, block in {"placebo": background(), "nivolumab": nivolumab(), "ipilimumab": ipilimumab(), "tremelimumab": tremelimumab()}.items():
+    for drug, block in {
+        "placebo": background(),
+        "nivolumab": nivolumab(),
+        "ipilimumab": ipilimumab(),
+        "tremelimumab": tremelimumab(),
+    }.items():
         print(drug, "total", [round(total(block, grade), 3) for grade in (0, 1)])
         for term, hazards in block.items():
-            print(f"    - {{term: {term}, any_hazard_per_year: {hazards[0]:.3f}, g34_hazard_per_year: {hazards[1]:.3f}}}")
+            print(
+                f"    - {{term: {term}, any_hazard_per_year: {hazards[0]:.3f}, g34_hazard_per_year: {hazards[1]:.3f}}}"
+            )
     for drug in CHEMOTHERAPY:
         print(drug, [round(total(chemotherapy(drug), grade), 4) for grade in (0, 1)])
         for term, per_cycle in chemotherapy(drug).items():
             print(f"    - {{term: {term}, any_per_cycle: {per_cycle[0]:.4f}, g34_per_cycle: {per_cycle[1]:.4f}}}")
-    print("fractions", fractions("nivo+ipi", "checkmate nivo+ipi", PD1_ONSET), fractions("chemo", "checkmate chemo", None))
-    print("troughs", trough_mg_per_l("tremelimumab", 10, 28), trough_mg_per_l("ipilimumab", 1, 42), trough_mg_per_l("ipilimumab", 3, 21))
+    print(
+        "fractions", fractions("nivo+ipi", "checkmate nivo+ipi", PD1_ONSET), fractions("chemo", "checkmate chemo", None)
+    )
+    print(
+        "troughs",
+        trough_mg_per_l("tremelimumab", 10, 28),
+        trough_mg_per_l("ipilimumab", 1, 42),
+        trough_mg_per_l("ipilimumab", 3, 21),
+    )

@@ -118,8 +118,12 @@ class EffectFile(Sourced):
     status: StatusWord = Field(description="verified, recalled, derived or guess")
     on: Literal["pd1", "ctla4", "cytotoxic"] = Field(description="the target in the model")
     ec50_mg_per_l: Amount | None = Field(None, description="plasma concentration of half the effect, mg/L")
-    cycle_share: Amount | None = Field(None, description="share of the effect of a full cycle of chemotherapy that the reference exposure brings")
-    reference_auc_mg_day_per_l: Amount | None = Field(None, description="exposure to one dose in a reference patient, mg day/L")
+    cycle_share: Amount | None = Field(
+        None, description="share of the effect of a full cycle of chemotherapy that the reference exposure brings"
+    )
+    reference_auc_mg_day_per_l: Amount | None = Field(
+        None, description="exposure to one dose in a reference patient, mg day/L"
+    )
     note: Text = Field("", description="what a reader should know")
 
 
@@ -127,7 +131,9 @@ class EventDefaults(Sourced):
     """What the events of a block have in common."""
 
     driver: Driver | None = Field(None, description="constant, ctla4_trough or cycle")
-    onset_days: Amount | None = Field(None, description="median day of onset: the hazard halves every so many days of treatment")
+    onset_days: Amount | None = Field(
+        None, description="median day of onset: the hazard halves every so many days of treatment"
+    )
     duration_days: Hazard | None = Field(None, description="median duration in days")
     stop_fraction: Share | None = Field(None, description="share of grade 3-4 events that end treatment")
     fatal_fraction: Share | None = Field(None, description="share of grade 3-4 events that are fatal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
@@ -75,10 +76,10 @@ def _in_our_words(item: ErrorDetails, more: int, model: type[FileModel], documen
         "dict_type": "must be a block of `field: value` lines",
         "model_type": "must be a block of `field: value` lines",
         "too_short": f"needs at least {limits.get('min_length')} entry",
-        "greater_than": f"must be more than {limits.get('gt')}",
-        "greater_than_equal": f"must be at least {limits.get('ge')}",
-        "less_than": f"must be less than {limits.get('lt')}",
-        "less_than_equal": f"must be at most {limits.get('le')}",
+        "greater_than": f"must be more than {_limit(limits, 'gt')}",
+        "greater_than_equal": f"must be at least {_limit(limits, 'ge')}",
+        "less_than": f"must be less than {_limit(limits, 'lt')}",
+        "less_than_equal": f"must be at most {_limit(limits, 'le')}",
         "literal_error": f"must be {limits.get('expected')}",
     }
     if kind == "missing":
@@ -90,6 +91,10 @@ def _in_our_words(item: ErrorDetails, more: int, model: type[FileModel], documen
     if more:
         message += f" (and {more} more to mend)"
     return document.error(path, message)
+
+
+def _limit(limits: Mapping[str, Any], name: str) -> str:
+    return f"{limits[name]:g}" if name in limits else ""
 
 
 def _short(value: Any) -> str:

@@ -83,8 +83,8 @@ def _build_design(document: Document, source: str) -> d.Design:
         "endpoints": tuple(data.get("endpoints") or d.Design.endpoints),
         "source_text": source,
     }
-    if trial := data.get("evidence_trial"):
-        _check_evidence_trial(document, trial)
+    if data.get("evidence_trial"):
+        given["evidence_trial"] = _evidence_trial(document, data["evidence_trial"])
     return build(d.Design, data, **given)
 
 
@@ -219,7 +219,12 @@ def _scans(document: Document) -> d.Scans:
     return scans
 
 
-def _check_evidence_trial(document: Document, trial: str) -> None:
-    known = {row.trial for row in published_results()}
-    if trial not in known:
-        raise document.error(("evidence_trial",), str(UnknownNameError(trial, "trial of the published results", known)))
+def _evidence_trial(document: Document, name: str) -> str:
+    """Give the trial's name in the published table, for any of its names."""
+    try:
+        rows = published_results(name)
+    except UnknownNameError as error:
+        raise document.error(("evidence_trial",), str(error)) from None
+    if not rows:
+        raise document.error(("evidence_trial",), f"nothing is published for {name!r}; leave this field out")
+    return rows[0].trial

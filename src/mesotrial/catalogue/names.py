@@ -108,7 +108,7 @@ def _every_name() -> tuple[str, ...]:
 def _entries() -> tuple[Entry, ...]:
     """Put the tables together: each thing once, with all names it goes by."""
     collected: dict[str, Entry] = {}
-    for entry in (*_listed(), *_designs(), *_trials(), *_terms(), *_statements()):
+    for entry in (*_listed(), *_unlisted(), *_terms(), *_trials(), *_statements()):
         old = collected.get(entry.name)
         if old is None:
             collected[entry.name] = entry
@@ -127,7 +127,7 @@ def _merged(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
 
 
 def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
-    return tuple(other for other in names if other != name)
+    return tuple(other for other in names if other.casefold() != name.casefold())
 
 
 def _listed() -> Iterator[Entry]:
@@ -147,7 +147,7 @@ def _listed() -> Iterator[Entry]:
         yield Entry(name, kind, key, runnable, row["note"], (), immunity, parts)
 
 
-def _designs() -> Iterator[Entry]:
+def _unlisted() -> Iterator[Entry]:
     """Drug and design files that entries.csv does not describe (yet)."""
     listed = {row["key"] or row["name"] for row in read_table("entries.csv")}
     yield from (Entry(stem, "trial", stem, True) for stem in packaged_names("designs") if stem not in listed)
@@ -158,12 +158,13 @@ def _trials() -> Iterator[Entry]:
     for row in published_results(roles=_TRIAL_ROLES):
         short, _, inside = row.trial.partition(" (")
         others = (row.nct, short if inside else "", inside.rstrip(")"))
-        note = f"{row.line}; published results only, no design to run yet".lstrip("; ")
+        note = f"line of treatment: {row.line}" if row.line else ""
         yield Entry(row.trial, "trial", note=note, other_names=tuple(name for name in others if name))
 
 
 def _terms() -> Iterator[Entry]:
-    for term in terms():
+    """The words of the patient page; a word that is the canonical name itself comes first, for its note says most."""
+    for term in sorted(terms(), key=lambda term: _key(term.term) != _key(term.canonical_name)):
         yield Entry(term.canonical_name, _kind(term.kind), note=term.note, other_names=(term.term,))
 
 

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import csv
+import math
+import pickle
+from pathlib import Path
+
+import pytest
+import toxicity_arithmetic as arithmetic
+
+from mesotrial.catalogue import COVARIATES, DataError, Toxicity, background_toxicity, load_drug, parse_regimen
+from mesotrial.catalogue._load_drug import drug_from_document
+from mesotrial.catalogue._sources import packaged, packaged_names
+from mesotrial.catalogue._yaml import read_yaml
+
+DRUGS = packaged_names("drugs")
+PK_TABLE = Path(__file__).parents[3] / "shared" / "science" / "pk_parameters.csv"
+# drug -> its rows in the project's parameter table, and what a parameter or covariate effect is called there
+ROWS = {
+    "nivolumab": ("nivolumab_combo", {
+        "CL": "CL", "V1": "V1", "Q": "Q", "V2": "V2", "CL_Emax": "CL_Emax", "CL_T50": "CL_T50", "CL_Hill": "CL_Hill",
+        "CL weight_kg": "WT_on_CL_power(ref80)", "CL egfr_ml_per_min": "eGFR_on_CL_power(ref90)", "CL female": "female_on_CL_exp",
+        "CL ecog_ge1": "ECOG>0_on_CL_exp", "CL ipilimumab_1mgkg_q6w": "ipi1mgkg_q6w_on_CL_exp", "CL ipilimumab_3mgkg_q3w": "ipi3mgkg_q3w_on_CL_exp",
+        "CL with_chemotherapy": "chemo_on_CL_exp", "CL_Emax ecog_ge1": "ECOG>0_on_Emax_add", "CL_Emax any_ipilimumab": "any_ipi_on_Emax_add",
+        "V1 weight_kg": "WT_on_V1_power", "V1 female": "female_on_V1_exp",
+    }),
+    "ipilimumab": ("ipilimumab_combo", {
+        "CL": "CL", "V1": "V1", "Q": "Q", "V2": "V2", "CL_Emax": "CL_Emax_mono", "CL_T50": "CL_T50", "CL_Hill": "CL_Hill",
+        "CL weight_kg": "WT_on_CL_Q_power(ref80)", "Q weight_kg": "WT_on_CL_Q_power(ref80)", "V1 weight_kg": "WT_on_V_power",
+        "V2 weight_kg": "WT_on_V_power", "CL ldh_u_per_l": "logLDH_on_CL (ref217)", "CL first_line": "first_line_on_CL_exp",
+        "CL nivolumab_3mgkg_q2w": "nivo3q2w_on_CL_exp", "CL nivolumab_1mgkg_q3w": "nivo1q3w_on_CL_exp", "CL_Emax with_nivolumab": "CL_Emax_combo_shift",
+    }),
+    "tremelimumab": ("tremelimumab", {
+        "CL": "CL", "V1": "V1", "Q": "Q", "V2": "V2", "CL_Emax": "CL_Tmax_mono", "CL_T50": "CL_TC50", "CL_Hill": "lambda_mono",
+        "CL albumin_g_per_l": "ALB_on_CL_power(ref39)", "CL weight_kg": "WT_on_CL_power(ref71)", "V1 weight_kg": "WT_on_V1_power",
+    }),
+    "cisplatin": ("cisplatin", {
+        "CL": "CL_unbound", "V1": "V1_unbound", "Q": "Q", "V2": "V2",
+        "CL bsa_m2": "BSA_on_CL_power(ref1.62)", "CL egfr_ml_per_min": "CrCl_on_CL_power(ref81)", "V1 bsa_m2": "BSA_on_V1_power",
+    }),
+    "carboplatin": ("carboplatin", {"CL": "CL", "V1": "V1", "Q": "Q (=k12*V1)", "V2": "V2 (=Q/k21)"}),
+    "pemetrexed": ("pemetrexed", {"CL": "CL", "V1": "V1", "Q": "Q", "V2": "V2"}),
+}  # fmt: skip
+TO_DAYS = {"L/h": 24, "mL/min": 1.44}
+
+
+@pytest.mark.parametrize("name", DRUGS)
+def test_the_catalogues_drugs_pass_their_own_check(name: str) -> None:
+    drug = drug_from_document(packaged("drugs", name)[0], load_drug(name).other_names)
+    assert drug == load_drug(name)
+    assert drug.name == name and drug.plain_words and drug.how_it_works
+    assert pickle.loads(pickle.dumps(drug)) == drug
+
+
+@pytest.mark.parametrize("name", [name for name in DRUGS if name != "placebo"])
+def test_every_number_has_a_source_and_a_status(name: str) -> None:
+    drug = load_drug(name)
+    assert drug.pk is not None
+    numbers = [*drug.pk.parameters.values(), *drug.pk.covariates, *drug.effects, *drug.toxicity]
+    assert all(item.source in drug.sources.values() and item.status for item in numbers)
+    flags = {flag.name for flag in drug.pk.flags}
+    assert {effect.covariate for effect in drug.pk.covariates} <= flags | set(COVARIATES)
+    assert flags <= {effect.covariate for effect in drug.pk.covariates}
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+def test_pharmacokinetics_are_those_of_the_parameter_table(name: str) -> None:
+    if not PK_TABLE.exists():
+        pytest.skip("the project's parameter table is not beside this checkout")
+    key, known_as = ROWS[name]
+    with PK_TABLE.open(encoding="utf-8", newline="") as file:
+        table = {row["parameter"]: row for row in csv.DictReader(file) if row["drug"] == key}
+    pk = load_drug(name).pk
+    assert pk is not None
+    for parameter, value in pk.parameters.items():
+        row = table[known_as[parameter]]
+        assert value.value == pytest.approx(float(row["value"]) * TO_DAYS.get(row["unit"], 1))
+        if row["iiv_cv_pct"].startswith("SD"):
+            assert value.sd_additive == float(row["iiv_cv_pct"].split()[1])
+        elif row["iiv_cv_pct"] and not parameter.startswith("CL_"):
+            assert value.cv_percent == float(row["iiv_cv_pct"])
+    for effect in pk.covariates:
+        if effect.source.startswith(("Calvert", "Cao")):
+            continue
+        row = table[known_as[f"{effect.on} {effect.covariate}"]]
+        assert effect.value == float(row["value"])
+        if "(ref" in row["parameter"]:
+            assert effect.reference == float(row["parameter"].split("(ref")[1].split()[0].rstrip(")"))
+
+
+def test_units_are_converted_and_the_published_text_is_kept() -> None:
+    pk = load_drug("pemetrexed").pk
+    assert pk is not None
+    clearance = pk.parameters["CL"]
+    assert (clearance.value, clearance.unit, clearance.published) == (
+        pytest.approx(91.6 * 1.44),
+        "L/day",
+        "91.6 mL/min",
+    )
+
+
+@pytest.mark.parametrize("name", ["nivolumab", "ipilimumab", "pemetrexed"])
+def test_half_lives_are_within_15_percent_of_the_label(name: str) -> None:
+    pk = load_drug(name).pk
+    assert pk is not None and pk.label_half_life_days is not None
+    value = {key: parameter.value for key, parameter in pk.parameters.items()}
+    clearance = value["CL"] * math.exp(value.get("CL_Emax", 0.0))
+    k10, k12, k21 = clearance / value["V1"], value["Q"] / value["V1"], value["Q"] / value["V2"]
+    both = k10 + k12 + k21
+    half_life = math.log(2) / ((both - math.sqrt(both**2 - 4 * k10 * k21)) / 2)
+    assert half_life == pytest.approx(pk.label_half_life_days, rel=0.15)
+
+
+def test_regimen_flags() -> None:
+    pk = load_drug("nivolumab").pk
+    assert pk is not None
+    regimens = [parse_regimen("nivolumab 3 mg/kg IV q2w"), parse_regimen("ipilimumab 1 mg/kg IV q6w")]
+    assert {flag.name: flag.holds(regimens) for flag in pk.flags} == {
+        "ipilimumab_1mgkg_q6w": True, "ipilimumab_3mgkg_q3w": False, "any_ipilimumab": True, "with_chemotherapy": False,
+    }  # fmt: skip
+    assert not any(flag.holds(regimens[:1]) for flag in pk.flags)
+
+
+def test_carboplatin_clearance_follows_calvert() -> None:
+    pk = load_drug("carboplatin").pk
+    assert pk is not None
+    (effect,) = pk.covariates
+    assert effect.reference is not None
+    for gfr in (40, 60, 80, 100, 120):
+        clearance = pk.parameters["CL"].value / 1.44 * (gfr / effect.reference) ** effect.value
+        assert clearance == pytest.approx(gfr + 25, rel=0.06)
+
+
+def by_term(events: tuple[Toxicity, ...]) -> dict[str, tuple[float, float]]:
+    return {
+        e.term: (e.any_per_cycle, e.g34_per_cycle)
+        if e.driver == "cycle"
+        else (e.any_hazard_per_year, e.g34_hazard_per_year)
+        for e in events
+    }  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("placebo", arithmetic.background),
+        ("nivolumab", arithmetic.nivolumab),
+        ("ipilimumab", arithmetic.ipilimumab),
+        ("tremelimumab", arithmetic.tremelimumab),
+        *((drug, lambda drug=drug: arithmetic.chemotherapy(drug)) for drug in arithmetic.CHEMOTHERAPY),
+    ],
+)
+def test_toxicity_follows_from_calibration_rows(name: str, block) -> None:  # type: ignore[no-untyped-def]
+    drug = load_drug(name)
+    ours, theirs = by_term(drug.background if name == "placebo" else drug.toxicity), block()
+    assert ours.keys() == theirs.keys()
+    for term, hazards in theirs.items():
+        assert ours[term] == pytest.approx(hazards, rel=0.02, abs=1e-4)
+
+
+def test_shares_that_stop_or_are_fatal() -> None:
+    for name, arm, risk, onset in (
+        ("nivolumab", "nivo+ipi", "checkmate nivo+ipi", arithmetic.PD1_ONSET),
+        ("ipilimumab", "nivo+ipi", "checkmate nivo+ipi", arithmetic.PD1_ONSET),
+        ("pemetrexed", "chemo", "checkmate chemo", None),
+    ):
+        stop, fatal = arithmetic.fractions(arm, risk, onset)
+        for event in load_drug(name).toxicity:
+            assert (event.stop_fraction, event.fatal_fraction) == pytest.approx((stop, fatal), abs=0.005)
+
+
+def test_reference_troughs() -> None:
+    assert load_drug("ipilimumab").toxicity[0].reference_trough_mg_per_l == pytest.approx(
+        arithmetic.trough_mg_per_l("ipilimumab", 1, 42), rel=0.01
+    )
+    assert load_drug("tremelimumab").toxicity[0].reference_trough_mg_per_l == pytest.approx(
+        arithmetic.trough_mg_per_l("tremelimumab", 10, 28), rel=0.01
+    )
+
+
+def test_background_belongs_to_placebo_alone() -> None:
+    assert background_toxicity() == load_drug("placebo").background != ()
+    assert load_drug("placebo").toxicity == ()
+    assert all(load_drug(name).background == () for name in DRUGS if name != "placebo")
+
+
+def test_relative_hazard_is_the_mean_of_the_halving_curve() -> None:
+    event = load_drug("nivolumab").toxicity[0]
+    assert event.onset_days == 59
+    assert event.relative_hazard(0, 0) == 1
+    assert event.relative_hazard(59, 59) == pytest.approx(0.5)
+    whole = event.relative_hazard(0, 100)
+    assert whole == pytest.approx((event.relative_hazard(0, 30) * 30 + event.relative_hazard(30, 100) * 70) / 100)
+    assert load_drug("pemetrexed").toxicity[0].relative_hazard(0, 500) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "message"),
+    [
+        ("CL_Hill: {value: 2.77, unit: \"1\"}\n", "\n", "pk.parameters", "also needs CL_Hill"),
+        ("unit: L/day, cv_percent: 41.2}\n    V1", "unit: L/week, cv_percent: 41.2}\n    V1", "pk.parameters.CL.unit", "must be 'L/day'"),
+        ("covariate: female, form: exp, value: -0.181", "covariate: sex, form: exp, value: 1", "pk.covariates[2].covariate", "no covariate is called 'sex'"),
+        ("reference: 90", "reference: 0", "pk.covariates[1].reference", "must be more than 0"),
+        ("source: zhang2019\n", "source: zhang\n", "pk.parameters.CL.source", "no source has the key 'zhang'"),
+        ("driver: constant", "driver: never", "toxicity.driver", "must be 'constant'"),
+        ("any_hazard_per_year: 0.779", "any_hazard_per_year: 0.01", "toxicity.events[0]", "cannot be more"),
+    ],
+)  # fmt: skip
+def test_a_wrong_drug_file_is_explained(old: str, new: str, path: str, message: str) -> None:
+    text = packaged("drugs", "nivolumab")[1]
+    assert old in text
+    with pytest.raises(DataError) as caught:
+        drug_from_document(read_yaml(text.replace(old, new, 1), "drug.yaml"))
+    assert caught.value.path == path and message in caught.value.message and caught.value.line is not None
