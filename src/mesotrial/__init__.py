@@ -1,0 +1,162 @@
+"""Virtual clinical trials of mesothelioma immunotherapy, from mechanism to report.
+
+Everything public is a name of this module, loaded on first use::
+
+    from mesotrial import load_design, simulate_trial
+
+    trial = simulate_trial(load_design("maps2"))
+    trial.tables["adtte"]
+
+For hypothesis generation, education and trial-design exploration; not for the care of an individual.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesotrial.analysis import Outcomes, Predictor, hazard_ratio, kaplan_meier, log_rank, score, summarise
+    from mesotrial.biology import Assembly, assemble
+    from mesotrial.catalogue import (
+        Approval,
+        Arm,
+        CatalogueError,
+        DataError,
+        Design,
+        Drug,
+        Entry,
+        Population,
+        PublishedResult,
+        Regimen,
+        RegimenError,
+        Statement,
+        Term,
+        UnknownNameError,
+        approvals,
+        design_from_text,
+        design_schema,
+        entries,
+        find,
+        load_design,
+        load_drug,
+        names,
+        page_figures,
+        parse_regimen,
+        published_results,
+        statements,
+        terms,
+    )
+    from mesotrial.engine import (
+        Doses,
+        Model,
+        ModelError,
+        ResultCode,
+        Simulator,
+        State,
+        antimony_to_sbml,
+        compile_model,
+        load_model,
+        unit_warnings,
+    )
+    from mesotrial.population import ParameterSet, load_parameters
+    from mesotrial.report import CONTEXT_OF_USE, write_report
+    from mesotrial.run import RequestError, Run, RunFolderError, load_run, remake_report, run_trial
+    from mesotrial.trial import TABLES, Trial, build_model, simulate_trial
+
+__all__ = [
+    "CONTEXT_OF_USE",
+    "TABLES",
+    "Approval",
+    "Arm",
+    "Assembly",
+    "CatalogueError",
+    "DataError",
+    "Design",
+    "Doses",
+    "Drug",
+    "Entry",
+    "Model",
+    "ModelError",
+    "Outcomes",
+    "ParameterSet",
+    "Population",
+    "Predictor",
+    "PublishedResult",
+    "Regimen",
+    "RegimenError",
+    "RequestError",
+    "ResultCode",
+    "Run",
+    "RunFolderError",
+    "Simulator",
+    "State",
+    "Statement",
+    "Term",
+    "Trial",
+    "UnknownNameError",
+    "__version__",
+    "antimony_to_sbml",
+    "approvals",
+    "assemble",
+    "build_model",
+    "compile_model",
+    "design_from_text",
+    "design_schema",
+    "entries",
+    "find",
+    "hazard_ratio",
+    "kaplan_meier",
+    "load_design",
+    "load_drug",
+    "load_model",
+    "load_parameters",
+    "load_run",
+    "log_rank",
+    "names",
+    "page_figures",
+    "parse_regimen",
+    "published_results",
+    "remake_report",
+    "run_trial",
+    "score",
+    "simulate_trial",
+    "statements",
+    "summarise",
+    "terms",
+    "unit_warnings",
+    "write_report",
+]
+
+__version__: str
+
+_ROOMS = {
+    "analysis": ("Outcomes", "Predictor", "hazard_ratio", "kaplan_meier", "log_rank", "score", "summarise"),
+    "biology": ("Assembly", "assemble"),
+    "engine": (
+        *("Doses", "Model", "ModelError", "ResultCode", "Simulator", "State"),
+        *("antimony_to_sbml", "compile_model", "load_model", "unit_warnings"),
+    ),
+    "population": ("ParameterSet", "load_parameters"),
+    "report": ("CONTEXT_OF_USE", "write_report"),
+    "run": ("RequestError", "Run", "RunFolderError", "load_run", "remake_report", "run_trial"),
+    "trial": ("TABLES", "Trial", "build_model", "simulate_trial"),
+}
+_HOME = {name: room for room, names_ in _ROOMS.items() for name in names_}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name; what is in none of the rooms above comes from the catalogue."""
+    value: object
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("mesotrial")
+    elif name in __all__:
+        value = getattr(import_module(f"mesotrial.{_HOME.get(name, 'catalogue')}"), name)
+    else:
+        raise AttributeError(f"module 'mesotrial' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,212 @@
+"""One entry of the catalogue as text and as an object, whole, with its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mesotrial.cli.output import console, plain, table
+
+if TYPE_CHECKING:
+    from mesotrial.catalogue import Approval, Design, Drug, Entry, PublishedResult, Statement
+
+__all__ = ["details", "show"]
+
+
+def details(entry: Entry) -> dict[str, Any]:
+    """Return what is known of an entry beside its names, ready for JSON."""
+    from mesotrial.catalogue import load_design, load_drug
+
+    found: dict[str, Any] = {}
+    if entry.kind == "trial":
+        found["design"] = plain(load_design(entry.key)) if entry.runnable else None
+        found["published_results"] = plain(_published(entry))
+    elif entry.kind == "drug" and entry.runnable:
+        found["drug"] = plain(load_drug(entry.key))
+    elif entry.kind == "statement":
+        found["statement"] = plain(_statement(entry))
+    if entry.kind in ("drug", "therapy"):
+        found["approvals"] = plain(_approvals(entry))
+    return found
+
+
+def show(entry: Entry) -> None:
+    """Print an entry."""
+    from mesotrial.catalogue import load_design, load_drug
+
+    out = console()
+    out.print(f"{entry.name} ({entry.kind})", style="bold")
+    if entry.other_names:
+        out.print(f"Also called: {', '.join(entry.other_names)}")
+    if entry.immunity:
+        out.print(f"Immunotherapy: {', '.join(entry.immunity)}")
+    if entry.drugs:
+        out.print(f"Drugs: {', '.join(entry.drugs)}")
+    if entry.kind == "trial":
+        _show_trial(load_design(entry.key) if entry.runnable else None, _published(entry))
+    elif entry.kind == "drug" and entry.runnable:
+        _show_drug(load_drug(entry.key))
+    elif entry.kind == "statement":
+        _show_statement(_statement(entry))
+    elif entry.note:
+        out.print(entry.note)
+    if entry.kind in ("drug", "therapy"):
+        _show_approvals(_approvals(entry))
+        if not entry.runnable:
+            out.print("It cannot be simulated yet.")
+
+
+def _published(entry: Entry) -> tuple[PublishedResult, ...]:
+    from mesotrial.catalogue import published_results
+
+    return published_results(entry.name)
+
+
+def _statement(entry: Entry) -> Statement:
+    from mesotrial.catalogue import statements
+
+    return next(item for item in statements() if item.id == entry.key)
+
+
+def _approvals(entry: Entry) -> list[Approval]:
+    from mesotrial.catalogue import approvals
+
+    wanted = set(entry.drugs) if entry.kind == "therapy" else {entry.name}
+    return [one for one in approvals() if wanted and wanted <= set(one.drug_or_combination.split(" + "))]
+
+
+def _show_trial(design: Design | None, rows: Sequence[PublishedResult]) -> None:
+    out = console()
+    if design is None:
+        out.print("There is no design to run yet.")
+    else:
+        out.print(design.title)
+        for arm in design.arms:
+            choices = [f"{choice.share:.0%} {' + '.join(r.text for r in choice.regimens)}" for choice in arm.one_of]
+            parts = [
+                *(regimen.text for regimen in arm.regimens),
+                *(["one of: " + "; or ".join(choices)] if choices else []),
+            ]
+            out.print(f"  {arm.name} ({arm.n}): {'; '.join(parts)}")
+        out.print(f"Timeline: mesotrial explain {design.name}. To run it: mesotrial run {design.name}")
+    out.print()
+    headings = ("Arm", "Who", "Endpoint", "Value", "95 % interval", "n", "Use", "Scored", "Source")
+    results = table(f"Published results ({len(rows)})", *headings, right=("Value", "n", "Source"))
+    sources = {source: number for number, source in enumerate(dict.fromkeys(map(_source, rows)), start=1)}
+    for row in rows:
+        name = f"{row.arm} v {row.comparator}" if row.comparator else row.arm
+        value = row.value_text if row.value is None else f"{row.value:g} {row.unit}"
+        scored = "yes" if row.scored else row.why_not
+        number = f"[{sources[_source(row)]}]"
+        results.add_row(
+            name, row.subgroup, row.endpoint, value, _interval(row), str(row.n or ""), row.role, scored, number
+        )
+    out.print(results)
+    for source, position in sources.items():
+        out.print(f"[{position}] {source}")
+
+
+def _interval(row: PublishedResult) -> str:
+    if row.ci_low is None and row.ci_high is None:
+        return ""
+    ends = " to ".join("not reached" if end is None else f"{end:g}" for end in (row.ci_low, row.ci_high))
+    return ends if row.ci_level in (None, 95) else f"{ends} ({row.ci_level:g} %)"
+
+
+def _source(row: PublishedResult) -> str:
+    return f"{row.source}{f', doi:{row.doi}' if row.doi else ''} [{row.confidence}]"
+
+
+def _show_drug(drug: Drug) -> None:
+    out = console()
+    out.print(f"{drug.drug_class}; target: {drug.target}; given {', '.join(drug.routes)}")
+    if drug.exploratory:
+        out.print("Exploratory: no human evidence in mesothelioma.", style="bold")
+    out.print(f"\n{drug.plain_words}\n\n{drug.how_it_works}\n")
+    if drug.pk is not None:
+        pk = table(
+            f"Pharmacokinetics ({drug.pk.model})",
+            "Parameter",
+            "Value",
+            "Unit",
+            "Between patients",
+            "Source",
+            right=("Value",),
+        )
+        for name, one in drug.pk.parameters.items():
+            spread = (
+                f"CV {one.cv_percent:g} %"
+                if one.cv_percent is not None
+                else f"SD {one.sd_additive:g}"
+                if one.sd_additive is not None
+                else ""
+            )
+            pk.add_row(name, f"{one.value:.4g}", one.unit, spread, f"{one.source} [{one.status}]")
+        for effect in drug.pk.covariates:
+            of = f"{effect.form} of {effect.covariate}" + (
+                f" / {effect.reference:g}" if effect.reference is not None else ""
+            )
+            pk.add_row(effect.on, f"{effect.value:g}", "", of, f"{effect.source} [{effect.status}]")
+        out.print(pk)
+        if drug.pk.alternatives:
+            out.print(f"Other models: {drug.pk.alternatives}\n")
+    _show_rows("Effects", drug.effects)
+    _show_rows("Side effects (hazards per year at risk)", [*drug.toxicity, *drug.background])
+    _show_mapping("Sources", drug.sources)
+
+
+def _show_rows(title: str, rows: Sequence[Any]) -> None:
+    """Show dataclasses of one kind as a table of the fields that any of them fills."""
+    if not rows:
+        return
+    dicts = [plain(row) for row in rows]
+    shown = [name for name in dicts[0] if any(one.get(name) not in (None, "", {}, []) for one in dicts)]
+    made = table(title, *(name.replace("_", " ") for name in shown))
+    for one in dicts:
+        made.add_row(*(_cell(one.get(name)) for name in shown))
+    console().print(made)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{key} {_cell(item.get('value', item) if isinstance(item, Mapping) else item)}"
+            for key, item in value.items()
+        )
+    return "" if value is None else str(value)
+
+
+def _show_mapping(title: str, values: Mapping[str, str]) -> None:
+    if values:
+        made = table(title, "", "")
+        made.show_header = False
+        for name, text in values.items():
+            made.add_row(name, text)
+        console().print(made)
+
+
+def _show_statement(item: Statement) -> None:
+    from mesotrial.catalogue import PATIENT_PAGE
+
+    out = console()
+    out.print(f"From {PATIENT_PAGE}, in our words:\n  {item.statement}\n")
+    out.print(f"Verdict: {item.verdict}", style="bold")
+    out.print(f"What is known: {item.what_is_known}\nSource: {item.source} [{item.confidence}]")
+
+
+def _show_approvals(rows: Iterable[Approval]) -> None:
+    rows = list(rows)
+    if rows:
+        made = table("Approvals", "What", "Agency", "Date", "Status", "Indication", "Source")
+        for row in rows:
+            made.add_row(
+                row.drug_or_combination,
+                row.agency,
+                row.date,
+                row.status,
+                row.indication,
+                f"{row.source} [{row.confidence}]",
+            )
+        console().print(made)

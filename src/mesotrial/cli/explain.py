@@ -1,0 +1,201 @@
+"""``explain``: the trial as a timeline, before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mesotrial.cli.options import DesignName, JsonFlag, QuietFlag
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mesotrial.catalogue import Arm, Continuous, Design, Regimen
+
+__all__ = ["register", "timeline"]
+
+_WEEKS_DRAWN = 60
+_INDENT = 26
+_CENSORING = {
+    "ema": "progression at a scan or by symptoms, or death, ends PFS whenever it is seen; otherwise PFS is censored at the last scan",
+    "fda": "as the EMA's rules, but symptoms without a scan do not count, and an event after two or more missed scans is censored at the last scan before",
+}
+_ASSESSORS = {
+    "bicr": "read by an independent review",
+    "investigator": "read by the investigator",
+    "unknown": "reader not known",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("explain")(explain)
+
+
+def explain(design: DesignName, as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+    """Draw a trial as a timeline before it runs: arms, doses, scans, caps, population and rules.
+
+    Examples:
+
+    - `mesotrial explain maps2`
+    - `mesotrial explain my-trial.yaml --json`
+    """
+    from mesotrial.catalogue import load_design
+    from mesotrial.cli.output import console, print_json
+
+    trial = load_design(design)
+    if as_json:
+        print_json(_as_dict(trial))
+        return
+    out = console()
+    for line in timeline(trial):
+        out.print(line, soft_wrap=True)
+    if not quiet:
+        for line in _words(trial):
+            out.print(line)
+        out.print(_population(trial))
+
+
+def timeline(design: Design) -> Iterator[str]:
+    """Draw the weeks of treatment, one column a week: `|` a dose, `S` a scan, `x` the end of treatment."""
+    yield design.title
+    yield _headline(design)
+    yield ""
+    yield f"{'Week':<{_INDENT}}" + "".join(f"{week:<12}" for week in range(0, _WEEKS_DRAWN, 12))
+    for arm in design.arms:
+        yield f"{arm.name}: {arm.label}, {arm.n} patients"
+        for share, regimen in _regimens(arm):
+            days = regimen.dose_days(_until(arm, design))
+            text = f"{share}{regimen.drug}"
+            yield f"  {text:<{_INDENT - 2}}{_drawn(days, '|', arm.max_treatment_days)}"
+            yield f"  {'':<{_INDENT - 2}}{regimen.text}: {_doses(days)}"
+    days = design.scans.scan_days(_horizon(design))
+    yield f"{'Scans':<{_INDENT}}{_drawn(days, 'S', None)}"
+    yield f"{'':<{_INDENT}}baseline, then every {_scan_words(design.scans.every_weeks)}"
+
+
+def _headline(design: Design) -> str:
+    ratio = ":".join(str(part) for part in design.randomisation.ratio)
+    arms = f"{len(design.arms)} arms, {ratio}" if len(design.arms) > 1 else "one arm"
+    disease = "first line" if design.line == "first" else "relapsed disease"
+    parts = (design.registry, disease, f"{sum(arm.n for arm in design.arms)} patients", arms)
+    return "; ".join(part for part in parts if part)
+
+
+def _words(design: Design) -> Iterator[str]:
+    """Say in words what the drawing does not show."""
+    scans, randomisation = design.scans, design.randomisation
+    yield ""
+    for arm in design.arms:
+        yield f"{arm.name}: {'; '.join(_arm_rules(arm))}."
+    if len(design.arms) > 1:
+        strata = f"within strata of {', '.join(randomisation.strata)}" if randomisation.strata else "without strata"
+        yield f"Randomisation: permuted blocks of {randomisation.block} {strata}."
+    confirmation = "response confirmed by a second scan" if scans.confirmation else "response without confirmation"
+    yield (
+        f"Reading: {scans.criteria}, {confirmation}, {_ASSESSORS[scans.assessor]}; each scan within {scans.window_days:g} days of its date, "
+        f"{_percent(scans.missed_rate)} missed."
+    )
+    yield f"Censoring ({design.censoring}): {_CENSORING[design.censoring]}."
+    yield f"Enrolment over {design.accrual_months:g} months; {design.follow_up_months:g} months of follow-up after the last patient."
+    yield f"Endpoints: {', '.join(design.endpoints)}."
+    if design.notes:
+        yield design.notes.strip()
+
+
+def _regimens(arm: Arm) -> Iterator[tuple[str, Regimen]]:
+    for regimen in arm.regimens:
+        yield "", regimen
+    for choice in arm.one_of:
+        for regimen in choice.regimens:
+            yield f"{_percent(choice.share)} ", regimen
+
+
+def _horizon(design: Design) -> float:
+    from mesotrial.trial.tables import DAYS_PER_MONTH
+
+    return (design.accrual_months + design.follow_up_months) * DAYS_PER_MONTH
+
+
+def _until(arm: Arm, design: Design) -> float:
+    return min(_horizon(design), arm.max_treatment_days or _horizon(design))
+
+
+def _drawn(days: Sequence[float], mark: str, cap: float | None) -> str:
+    weeks = ["."] * _WEEKS_DRAWN
+    for day in days:
+        if (week := int(day // 7)) < _WEEKS_DRAWN:
+            weeks[week] = mark
+    if cap is not None and (end := int(cap // 7)) < _WEEKS_DRAWN:
+        weeks[end:] = ["x", *" " * (_WEEKS_DRAWN - end - 1)]
+    more = days and days[-1] >= 7 * _WEEKS_DRAWN
+    return "".join(weeks) + (f" > week {int(days[-1] // 7)}" if more else "")
+
+
+def _doses(days: Sequence[float]) -> str:
+    if not days:
+        return "no dose falls within the trial"
+    return f"at most {len(days)} doses, the last in week {int(days[-1] // 7)}"
+
+
+def _scan_words(every_weeks: str) -> str:
+    first, _, rest = every_weeks.partition(" to ")
+    until, _, second = rest.partition(" then ")
+    return f"{first} weeks" + (f" up to week {until.rstrip('w')}, then every {second} weeks" if rest else "")
+
+
+def _arm_rules(arm: Arm) -> Iterator[str]:
+    if arm.max_treatment_days is not None:
+        yield f"treatment for at most {arm.max_treatment_days / 7:g} weeks"
+    yield "treatment stops at progression" if arm.on_progression == "stop" else "treatment continues after progression"
+    yield f"and for a side effect of grade {arm.stop_rules.toxicity_grade} or more that calls for it"
+    if arm.stop_rules.dropout_per_year:
+        yield f"{_percent(arm.stop_rules.dropout_per_year)} a year are lost to follow-up"
+    after = arm.after_progression
+    if after.death_hazard_factor != 1 or after.note:
+        yield f"after progression the hazard of death is multiplied by {after.death_hazard_factor:g}"
+
+
+def _population(design: Design) -> Table:
+    from dataclasses import fields
+
+    from mesotrial.catalogue import Continuous
+    from mesotrial.cli.output import table
+
+    made = table("Population", "Covariate", "Distribution", "Source")
+    for field in fields(design.population):
+        value = getattr(design.population, field.name)
+        if field.name != "sources":
+            text = _distribution(value) if isinstance(value, Continuous) else _percent(value)
+            made.add_row(field.name, text, design.population.sources.get(field.name, ""))
+    return made
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _distribution(value: Continuous) -> str:
+    spread = f"SD {value.sd:g}" if value.sd is not None else f"CV {value.cv_percent:g} %"
+    return f"median {value.median:g}, {spread}, {value.low:g} to {value.high:g}"
+
+
+def _as_dict(design: Design) -> dict[str, Any]:
+    """Return the design with the days of its doses and scans."""
+    from mesotrial.cli.output import plain
+
+    days = {
+        arm.name: [
+            {"share": share.strip(), "regimen": one.text, "dose_days": one.dose_days(_until(arm, design))}
+            for share, one in _regimens(arm)
+        ]
+        for arm in design.arms
+    }
+    return {
+        "design": {**plain(design), "source_text": None},
+        "timeline": plain(
+            {"arms": days, "scan_days": design.scans.scan_days(_horizon(design)), "horizon_days": _horizon(design)}
+        ),
+    }
