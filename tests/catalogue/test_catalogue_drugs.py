@@ -22,7 +22,7 @@ ROWS = {
         "CL weight_kg": "WT_on_CL_power(ref80)", "CL egfr_ml_per_min": "eGFR_on_CL_power(ref90)", "CL female": "female_on_CL_exp",
         "CL ecog_ge1": "ECOG>0_on_CL_exp", "CL ipilimumab_1mgkg_q6w": "ipi1mgkg_q6w_on_CL_exp", "CL ipilimumab_3mgkg_q3w": "ipi3mgkg_q3w_on_CL_exp",
         "CL with_chemotherapy": "chemo_on_CL_exp", "CL_Emax ecog_ge1": "ECOG>0_on_Emax_add", "CL_Emax any_ipilimumab": "any_ipi_on_Emax_add",
-        "V1 weight_kg": "WT_on_V1_power", "V1 female": "female_on_V1_exp",
+        "V1 weight_kg": "WT_on_V1_power", "Q weight_kg": "WT_on_CL_power(ref80)", "V2 weight_kg": "WT_on_V1_power", "V1 female": "female_on_V1_exp",
     }),
     "ipilimumab": ("ipilimumab_combo", {
         "CL": "CL", "V1": "V1", "Q": "Q", "V2": "V2", "CL_Emax": "CL_Emax_mono", "CL_T50": "CL_T50", "CL_Hill": "CL_Hill",
