@@ -76,5 +76,7 @@ def test_laws(sums, confirmation):
 def test_measured_sum_of_a_rind_and_of_a_sphere():
     no_error = np.zeros(2)
     volume = np.array([140.0, 140.0])
-    rind, half = measured_sum_mm(volume, np.array([1.0, 0.5]), no_error) / measured_sum_mm(np.full(2, 200.0), np.array([1.0, 0.5]), no_error)
+    rind, half = measured_sum_mm(volume, np.array([1.0, 0.5]), no_error) / measured_sum_mm(
+        np.full(2, 200.0), np.array([1.0, 0.5]), no_error
+    )
     assert rind == pytest.approx(0.70) and half == pytest.approx(0.7**0.5)

@@ -22,7 +22,11 @@ from mesotrial.trial.randomise import randomise
     ],
 )
 def test_doses(text, mg):
-    people = {"weight_kg": np.array([60.0, 90.0]), "bsa_m2": np.array([1.6, 2.0]), "egfr_ml_per_min": np.array([60.0, 140.0])}
+    people = {
+        "weight_kg": np.array([60.0, 90.0]),
+        "bsa_m2": np.array([1.6, 2.0]),
+        "egfr_ml_per_min": np.array([60.0, 140.0]),
+    }
     np.testing.assert_allclose(dose_mg(parse_regimen(text), people), mg)
 
 

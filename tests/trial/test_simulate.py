@@ -73,19 +73,27 @@ def test_doses_stop_when_the_protocol_says(trial):
         assert set(given["EXTRT"].unique()) <= set(arm.drugs)
         if arm.max_treatment_days is not None:
             assert given["ASTDY"].max() < arm.max_treatment_days
-    progressed = trial.tables["adtte"].filter((pl.col("PARAMCD") == "PFS") & (pl.col("CNSR") == 0)).select("USUBJID", event="ADY")
+    progressed = (
+        trial.tables["adtte"]
+        .filter((pl.col("PARAMCD") == "PFS") & (pl.col("CNSR") == 0))
+        .select("USUBJID", event="ADY")
+    )
     beyond = doses.join(progressed, on="USUBJID").filter(pl.col("ASTDY") > pl.col("event"))
     assert beyond.is_empty() or any(arm.on_progression == "continue" for arm in design.arms)
 
 
 def test_every_patient_of_a_choice_gets_one_platinum(checkmate743):
-    chemo = checkmate743.tables["adex"].filter((pl.col("TRT01P") == "chemo") & pl.col("EXTRT").is_in(["cisplatin", "carboplatin"]))
+    chemo = checkmate743.tables["adex"].filter(
+        (pl.col("TRT01P") == "chemo") & pl.col("EXTRT").is_in(["cisplatin", "carboplatin"])
+    )
     assert chemo.group_by("USUBJID").agg(pl.col("EXTRT").n_unique())["EXTRT"].unique().to_list() == [1]
     assert set(chemo["EXTRT"]) == {"cisplatin", "carboplatin"}
 
 
 def test_bsa_and_auc_doses_follow_the_person(checkmate743):
-    doses = checkmate743.tables["adex"].join(checkmate743.tables["adsl"].select("USUBJID", "BSABL", "EGFRBL", "WEIGHTBL"), on="USUBJID")
+    doses = checkmate743.tables["adex"].join(
+        checkmate743.tables["adsl"].select("USUBJID", "BSABL", "EGFRBL", "WEIGHTBL"), on="USUBJID"
+    )
     pemetrexed = doses.filter(pl.col("EXTRT") == "pemetrexed")
     np.testing.assert_allclose(pemetrexed["EXDOSE"], 500 * pemetrexed["BSABL"])
     carboplatin = doses.filter(pl.col("EXTRT") == "carboplatin")
@@ -99,7 +107,11 @@ def test_results_do_not_depend_on_threads_or_chunks(monkeypatch):
         monkeypatch.setattr(simulate, "_CHUNK", chunk)
         other = simulate_trial(design, patients_per_arm=70, seed=9, threads=threads)
         for name in ("adsl", "adtr", "adtte", "adae", "adex"):
-            keys = [column for column in ("USUBJID", "PARAMCD", "AVISITN", "AEDECOD", "EXTRT", "ASTDY", "AETOXGR") if column in whole.tables[name].columns]
+            keys = [
+                column
+                for column in ("USUBJID", "PARAMCD", "AVISITN", "AEDECOD", "EXTRT", "ASTDY", "AETOXGR")
+                if column in whole.tables[name].columns
+            ]
             assert_frame_equal(other.tables[name].sort(keys), whole.tables[name].sort(keys), check_exact=True)
 
 
@@ -121,3 +133,14 @@ def test_without_patients_per_arm_the_design_decides_and_a_bank_stands_beside(mo
 def test_nobody_to_simulate_is_refused(wrong):
     with pytest.raises(ValueError, match="at least 1"):
         simulate_trial(load_design("maps2"), patients_per_arm=wrong)
+
+
+def test_a_first_response_between_far_scans_is_confirmed_four_weeks_later(maps2):
+    """MAPS2 is scanned every 12 weeks; mRECIST asks for two occasions four weeks apart."""
+    scans = maps2.tables["adrs"].filter(pl.col("PARAMCD") == "OVR").sort("USUBJID", "ADY")
+    extra = scans.with_columns(gap=pl.col("ADY").diff().over("USUBJID"), before=pl.col("AVALC").shift().over("USUBJID"))
+    extra = extra.filter((pl.col("gap") - 28).abs() < 1e-9)
+    assert len(extra) and extra["before"].is_in(["CR", "PR"]).all()
+    confirmed = extra.filter(pl.col("AVALC").is_in(["CR", "PR"]))
+    responders = maps2.tables["adtte"].filter(pl.col("PARAMCD") == "TTR")
+    assert set(confirmed["USUBJID"]) <= set(responders["USUBJID"])

@@ -146,10 +146,11 @@ def _correlated(
 
 def _continuous(spec: Continuous, score: NDArray[np.float64]) -> NDArray[np.float64]:
     if spec.sd is not None:
-        value = spec.median + spec.sd * score
-        return value.clip(spec.low, spec.high)
+        normal: NDArray[np.float64] = np.clip(spec.median + spec.sd * score, spec.low, spec.high)
+        return normal
     log_sd = np.sqrt(np.log1p((spec.cv_percent or 0.0) ** 2 / 1e4))
-    return (spec.median * np.exp(log_sd * score)).clip(spec.low, spec.high)
+    log_normal: NDArray[np.float64] = np.clip(spec.median * np.exp(log_sd * score), spec.low, spec.high)
+    return log_normal
 
 
 def _upper_share(score: NDArray[np.float64], share: float) -> NDArray[np.float64]:

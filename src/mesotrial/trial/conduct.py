@@ -13,7 +13,7 @@ import numpy as np
 
 from mesotrial.trial.hazards import background_per_day, crossing_day, person_risk, tumour_risk
 from mesotrial.trial.journal import Journal
-from mesotrial.trial.recist import Response, measured_sum_mm
+from mesotrial.trial.recist import CONFIRMATION_DAYS, Response, measured_sum_mm
 from mesotrial.trial.toxicity import FATAL_GRADE
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Clinic", "Course", "conduct"]
 
 _GRID_DAYS = 7.0
-_SECOND_MISSED = 2
 OBSERVABLES = ("tumour_volume", "growth_smoothed")
 
 
@@ -61,8 +60,6 @@ class Course:
     last_dose_day: NDArray[np.float64]
     doses: NDArray[np.int64]
     stopped: NDArray[np.str_]
-    last_scan: NDArray[np.int64]
-    last_clear_scan: NDArray[np.int64]
     code: NDArray[np.int64]
     scans: Journal = field(
         default_factory=lambda: Journal("row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "code")
@@ -80,8 +77,10 @@ class Course:
     @property
     def second_missed_day(self) -> NDArray[np.float64]:
         """End of the window of the second scan planned after the last clear one; infinite where none is planned."""
-        planned = np.append(self.scan_plan.planned_day + self.scan_plan.window_days, [np.inf, np.inf])
-        days: NDArray[np.float64] = planned[np.minimum(self.last_clear_scan + _SECOND_MISSED - 1, len(planned) - 1)]
+        plan = self.scan_plan
+        closing = np.append(plan.planned_day + plan.window_days, [np.inf, np.inf])
+        after = np.searchsorted(plan.planned_day, self.response.last_clear_day + plan.window_days, side="right")
+        days: NDArray[np.float64] = closing[np.minimum(after + 1, len(closing) - 1)]
         return days
 
 
@@ -137,6 +136,7 @@ class _Visits:
         )
         self.readout = clinic.parameters.readout
         self.rows = np.arange(n)
+        self.scan_day = scan_plan.day.copy()
         self.on_treatment = np.ones(n, dtype=bool)
         self.person = person_risk(cohort.covariates, self.readout)
         self.background = background_per_day(cohort.covariates["age_years"], cohort.covariates["female"])
@@ -167,8 +167,6 @@ class _Visits:
             last_dose_day=nan.copy(),
             doses=np.zeros(n, dtype=np.int64),
             stopped=np.full(n, "ONGOING", dtype="<U16"),
-            last_scan=np.zeros(n, dtype=np.int64),
-            last_clear_scan=np.zeros(n, dtype=np.int64),
             code=np.zeros(n, dtype=np.int64),
         )
         self.first_dose = {regimen.drug: nan.copy() for regimen in plan.regimens}
@@ -184,7 +182,7 @@ class _Visits:
         course = self.course
         doses = self._give_doses(start)
         grid = np.linspace(start, end, max(1, int(np.ceil((end - start) / _GRID_DAYS))) + 1)
-        scan_day = self.scans.day[self.rows]
+        scan_day = self.scan_day[self.rows]
         due = (scan_day > start) & (scan_day <= end)
         which = np.flatnonzero(due.any(axis=0))
         save_at = np.concatenate(
@@ -311,9 +309,10 @@ class _Visits:
             volume_ml=volume[readable],
             code=code,
         )
+        if scan + 1 < len(self.scans.confirms) and self.scans.confirms[scan + 1]:
+            called = course.response.unconfirmed(rows)
+            self.scan_day[rows[called], scan + 1] = day[readable][called] + CONFIRMATION_DAYS
         is_pd = ~np.isnan(course.response.progression_day[rows])
-        course.last_scan[rows] = scan + 1
-        course.last_clear_scan[rows[~is_pd]] = scan + 1
         progressed[np.flatnonzero(readable)[is_pd]] = True
         return progressed
 

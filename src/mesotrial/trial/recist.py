@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CODES", "Response", "measured_sum_mm"]
+__all__ = ["CODES", "CONFIRMATION_DAYS", "Response", "measured_sum_mm"]
 
 CODES = ("CR", "PR", "SD", "PD", "NE")
 _CR, _PR, _SD, _PD, _NE = range(5)
@@ -22,7 +22,7 @@ _RESPONSE_FALL = 0.30
 _PROGRESSION_RISE = 0.20
 _RISE_MM = 5.0
 _TOO_SMALL_MM = 5.0
-_CONFIRMATION_DAYS = 28.0
+CONFIRMATION_DAYS = 28.0
 _REFERENCE_SUM_MM = 69.0
 _REFERENCE_VOLUME_ML = 200.0
 
@@ -58,6 +58,7 @@ class Response:
         self.progression_day = np.full(n, np.nan)
         self.response_day = np.full(n, np.nan)
         self.last_scan_day = np.zeros(n)
+        self.last_clear_day = np.zeros(n)
         self.scans_read = np.zeros(n, dtype=np.int64)
         self._pending_day = np.full(n, np.nan)
         self._pending_code = np.full(n, _NE)
@@ -81,8 +82,14 @@ class Response:
         self.progression_day[rows[code == _PD]] = day[code == _PD]
         self.nadir_mm[rows] = np.minimum(nadir, sum_mm)
         self.last_scan_day[rows] = day
+        self.last_clear_day[rows[code != _PD]] = day[code != _PD]
         self.scans_read[rows] += 1
         return code
+
+    def unconfirmed(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which of the patients `rows` have a response that waits for its confirmation."""
+        waiting: NDArray[np.bool_] = ~np.isnan(self._pending_day[rows]) & np.isnan(self.response_day[rows])
+        return waiting
 
     def _update_best(self, rows: NDArray[np.int64], day: NDArray[np.float64], code: NDArray[np.int64]) -> None:
         """Keep the best response; where confirmation is asked for, a response counts from its first scan once a scan 28 days later agrees."""
@@ -91,7 +98,7 @@ class Response:
         response_day = day.copy()
         if self.confirmation:
             pending = self._pending_day[rows]
-            confirmed = responding & (day - pending >= _CONFIRMATION_DAYS)
+            confirmed = responding & (day - pending >= CONFIRMATION_DAYS)
             counted[confirmed] = np.maximum(self._pending_code[rows], code)[confirmed]
             response_day[confirmed] = pending[confirmed]
             first = responding & np.isnan(pending)

@@ -180,16 +180,13 @@ def best_response(course: Course) -> NDArray[np.int64]:
 
 
 def _adtte(keys: _Keys, design: Design, course: Course) -> pl.DataFrame:
-    planned = np.append(0.0, course.scan_plan.planned_day)
     timeline = Timeline(
         death_day=course.death_day,
         last_known_day=course.end_day,
         scan_progression_day=course.response.progression_day,
         symptom_progression_day=course.symptom_day,
         last_scan_day=course.response.last_scan_day,
-        last_clear_scan_day=np.where(
-            np.isnan(course.response.progression_day), course.response.last_scan_day, planned[course.last_clear_scan]
-        ),
+        last_clear_scan_day=course.response.last_clear_day,
         second_missed_day=course.second_missed_day,
         response_day=course.response.response_day,
     )

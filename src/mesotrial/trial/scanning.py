@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mesotrial.trial.recist import CONFIRMATION_DAYS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from mesotrial.population import Cohort, ParameterSet
 
 __all__ = ["ScanPlan", "plan_scans"]
+
+_MARGIN_DAYS = 7.0
 
 
 @dataclass(frozen=True)
@@ -23,9 +27,11 @@ class ScanPlan:
     Attributes
     ----------
     planned_day
-        As written in the protocol, shape (n_scans,).
+        As written in the protocol, shape (n_planned,).
     day
-        As it happens: within the window, NaN where missed, shape (n_patients, n_scans).
+        When each scan happens: within the window, NaN where missed; shape (n_patients, n_scans). Confirmation scans stand as NaN until one is called for.
+    confirms
+        Whether a scan is there to confirm the response seen at the one before, shape (n_scans,).
     window_days
         Half-width of the window.
     geometry
@@ -37,21 +43,34 @@ class ScanPlan:
 
     planned_day: NDArray[np.float64]
     day: NDArray[np.float64]
+    confirms: NDArray[np.bool_]
     window_days: float
     geometry: NDArray[np.float64]
     reading_error: NDArray[np.float64]
 
 
 def plan_scans(scans: Scans, cohort: Cohort, parameters: ParameterSet, horizon_days: float) -> ScanPlan:
-    """Draw the scan days, missed scans, reading errors and geometry of every patient; all scans up to `horizon_days`."""
+    """Draw the scan days, missed scans, reading errors and geometry of every patient; all scans up to `horizon_days`.
+
+    Where responses need confirmation and the next planned scan is far, a scan four weeks after the first response is foreseen (mRECIST asks for two
+    occasions four weeks apart).
+    """
     planned = np.asarray(scans.scan_days(horizon_days), dtype=float)
-    count = len(planned)
-    day = planned + scans.window_days * (2.0 * cohort.uniforms("scan window", count) - 1.0)
-    day[cohort.uniforms("missed scan", count) < scans.missed_rate] = np.nan
+    day = planned + scans.window_days * (2.0 * cohort.uniforms("scan window", len(planned)) - 1.0)
+    day[cohort.uniforms("missed scan", len(planned)) < scans.missed_rate] = np.nan
+    gap = np.diff(planned, append=np.inf)
+    followed = scans.confirmation & (gap > CONFIRMATION_DAYS + 2 * scans.window_days + _MARGIN_DAYS)
+    place = np.arange(len(planned)) + np.concatenate([[0], np.cumsum(followed)[:-1]]).astype(np.int64)
+    count = len(planned) + int(followed.sum())
+    columns = np.full((len(cohort), count), np.nan)
+    columns[:, place] = day
+    confirms = np.ones(count, dtype=bool)
+    confirms[place] = False
     low, high = parameters.readout["geometry_low"], parameters.readout["geometry_high"]
     return ScanPlan(
         planned,
-        day,
+        columns,
+        confirms,
         scans.window_days,
         low + (high - low) * cohort.uniforms("geometry", 1)[:, 0],
         parameters.readout["reading_sd"] * cohort.normals("reading", count + 1),
