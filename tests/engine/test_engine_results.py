@@ -40,7 +40,8 @@ def same(one, other):
     return all(np.array_equal(getattr(one, n), getattr(other, n), equal_nan=n.startswith("saved")) for n in names)
 
 
-def test_bit_equal_for_threads_and_batches(tumour, tumour_patients):
+def test_bit_equal_for_threads_and_batches(tumour, tumour_patients, monkeypatch):
+    monkeypatch.setattr("mesotrial.engine.numba_backend._SMALLEST_SHARE", 5)  # else 64 patients stay in one thread
     whole = run(tumour, tumour_patients, some_doses(64))
     assert (whole.code == 0).all()
     assert len(np.unique(whole.steps)) > 5  # each patient has its own steps

@@ -5,6 +5,8 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +18,7 @@ from mesotrial.engine.state import Floats, State
 if TYPE_CHECKING:
     from mesotrial.engine.model import Model
 
-GENERATOR = 1
-"""Version of the generated source and its driver: raise it when either changes, so that old kernels are left behind."""
-
-_SMALLEST_SHARE = 16  # patients; below this a second thread costs more than it saves
+_SMALLEST_SHARE = 64  # patients; below this a second thread costs more than it saves
 
 
 class NumbaBackend:
@@ -41,7 +40,7 @@ class NumbaBackend:
         threads: int | None,
     ) -> None:
         """See `compile_model`."""
-        content = [GENERATOR, _content_hash(model), list(observables), list(inputs), list(dosed), machine()]
+        content = [_generator(), _content_hash(model), list(observables), list(inputs), list(dosed), machine()]
         key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
         def write() -> tuple[str, dict[str, Any]]:
@@ -84,20 +83,36 @@ class NumbaBackend:
             self._kernel.advance(first, last, *arrays, *options)
 
         n = len(run.time)
-        threads = min(self.threads, -(-n // _SMALLEST_SHARE))
+        threads = min(self.threads, n // _SMALLEST_SHARE)
         if threads <= 1:
             move(0, n)
             return
-        # More shares than threads, since patients differ in cost.
-        edges = np.linspace(0, n, min(8 * threads, -(-n // _SMALLEST_SHARE)) + 1).astype(int).tolist()
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(move, edges[:-1], edges[1:]))
+        # More shares than threads, since patients differ in cost; the calling thread works too.
+        edges = np.linspace(0, n, min(4 * threads, n // _SMALLEST_SHARE) + 1).astype(int).tolist()
+        shares = iter(list(zip(edges[:-1], edges[1:], strict=True)))
+
+        def work() -> None:
+            for first, last in shares:
+                move(first, last)
+
+        with ThreadPoolExecutor(threads - 1) as pool:
+            others = [pool.submit(work) for _ in range(threads - 1)]
+            work()
+            for other in others:
+                other.result()
 
     def observe(self, time: Floats, values: Floats, state: State, samples: int) -> Floats:
         """Return every observable (n_observables, len(time))."""
         out = np.empty((self._n_observables, len(time)))
         self._kernel.observe(time, values, state.parameters, state.derived, samples, out)
         return out
+
+
+@cache
+def _generator() -> str:
+    """Hash of this room's own source: a kernel made by another version of it is not used."""
+    room = sorted((f for f in files("mesotrial.engine").iterdir() if f.is_file()), key=lambda f: f.name)
+    return hashlib.sha256(b"".join(f.read_bytes() for f in room)).hexdigest()
 
 
 def _content_hash(model: "Model | str") -> str:

@@ -20,7 +20,7 @@ _FINEST = 1e-12  # the relative tolerance below which DOP853 only meets rounding
 
 
 class ReferenceBackend:
-    """Integrates each patient by itself, from dose to dose."""
+    """Integrates each patient by itself, from dose to dose. A patient that fails stays at the last dose or advance."""
 
     from_cache = False
 
