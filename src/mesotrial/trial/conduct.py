@@ -40,6 +40,7 @@ class Clinic:
     parameters: ParameterSet
     dosed: dict[str, tuple[str, ...]]
     concentrations: dict[str, str]
+    half_life_days: dict[str, float]
     traced: int
 
 
@@ -326,8 +327,10 @@ class _Visits:
             at_risk = start <= last[self.rows] + self._interval(drug)
             exposed[drug] = np.where(at_risk, self.first_dose[drug][self.rows], np.nan)
         exposed[""] = np.fmin.reduce(list(exposed.values()))
-        levels = {drug: on_grid[name][:, -1] for drug, name in self.clinic.concentrations.items()}
-        levels = {drug: np.nan_to_num(values) for drug, values in levels.items()}
+        levels = {
+            drug: np.nan_to_num(on_grid[name][:, -1]) * self._share_left_at_trough(drug, end)
+            for drug, name in self.clinic.concentrations.items()
+        }
         events = self.toxicities.interval(self.rows, start, end, exposed, levels)
         position = np.searchsorted(self.rows, events.row)
         alive = events.onset_day < limit[position]
@@ -342,6 +345,18 @@ class _Visits:
         deadly = alive & (events.grade == FATAL_GRADE)
         np.fmin.at(fatal, position[deadly], events.onset_day[deadly])
         return withdrawn, fatal
+
+    def _share_left_at_trough(self, drug: str, day: float) -> float:
+        """Return what the half-life leaves of today's plasma level when the drug is due next: the trough to come."""
+        half_life = self.clinic.half_life_days.get(drug)
+        coming = [
+            due
+            for place, regimen in enumerate(self.plan.regimens)
+            if regimen.drug == drug
+            for due in self.plan.due[place]
+            if due >= day
+        ]
+        return 2.0 ** (-(min(coming) - day) / half_life) if coming and half_life else 1.0
 
     def _interval(self, drug: str) -> float:
         return max(

@@ -225,7 +225,18 @@ def _simulate_chunk(
         plan,
         plan_scans(design.scans, cohort, parameters, horizon),
         Toxicities(terms, cohort, TOXICITY_FRAILTY_SD, design.arms[arm].stop_rules.toxicity_grade),
-        Clinic(design.scans, parameters, dict(model.assembly.dosed), dict(model.concentrations), _TRACED),
+        Clinic(
+            design.scans,
+            parameters,
+            dict(model.assembly.dosed),
+            dict(model.concentrations),
+            {
+                drug.name: drug.pk.label_half_life_days
+                for drug in model.drugs
+                if drug.pk and drug.pk.label_half_life_days
+            },
+            _TRACED,
+        ),
         cut_day=cut_day,
         lost_day=lost_day,
     )
