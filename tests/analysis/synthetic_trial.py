@@ -12,7 +12,7 @@ import polars as pl
 
 from mesotrial.trial.tables import DAYS_PER_MONTH, TABLES, typed
 
-__all__ = ["SyntheticArm", "synthetic_tables"]
+__all__ = ["SyntheticArm", "maps2_arms", "synthetic_tables"]
 
 _END_DAY = 36 * DAYS_PER_MONTH
 
@@ -26,6 +26,14 @@ class SyntheticArm:
     growth_per_day: float
     death_months: float  # mean survival after progression
     toxicity: float  # share with a related event of grade 3
+
+
+def maps2_arms(first: int, second: int) -> list[SyntheticArm]:
+    """The two arms of MAPS2 with so many patients each."""
+    return [
+        SyntheticArm("nivo", first, ("nivolumab",), 0.22, 0.006, 11, 0.12),
+        SyntheticArm("nivo+ipi", second, ("nivolumab", "ipilimumab"), 0.32, 0.005, 14, 0.25),
+    ]
 
 
 _TERMS = (
