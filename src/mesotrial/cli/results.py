@@ -14,16 +14,17 @@ __all__ = ["show_results"]
 
 
 def show_results(design: Design, summary: Mapping[str, Any], *, all_rows: bool) -> None:
-    """Print the endpoints of a run: those that are scored or on the patient page, or all."""
+    """Print the endpoints of a run: those that are scored or on the patient page; all where asked for, or where there are no such."""
     from mesotrial.report.page import CONTEXT_OF_USE
 
-    rows = summary["endpoints"] if all_rows else list(_shown(summary["endpoints"]))
+    everything = summary["endpoints"]
+    rows = everything if all_rows else list(_shown(everything)) or everything
     out = console()
-    if rows:
-        out.print(_table(design, rows))
+    out.print(_table(design, rows))
+    if any(row["z"] is not None for row in rows):
         out.print(_verdict(rows))
     else:
-        out.print("No result published on this trial can be compared; --all-rows shows the simulated endpoints.")
+        out.print("Nothing was published that these endpoints can be scored against.")
     if failed := {code: count for code, count in summary["bank_status_counts"].items() if code != "OK"}:
         out.print(
             f"Patients whose simulation failed: {', '.join(f'{count} {code}' for code, count in failed.items())}",
