@@ -127,6 +127,13 @@ def test_names_are_checked_with_suggestions():
         compile_model(model, observables=["x", "x"])
     with pytest.raises(ModelError, match="nothing has no value"):
         compile_model(model, observables=["y"])
+    for formula in ("1/zero", "sqrt(zero - 1)"):
+        odd = load_model(f"zero = 0; d = {formula}; x = 1; x' = d;\n")
+        with pytest.raises(ModelError, match="The formula of d has no real value"):
+            compile_model(odd, observables=["x"])
+        odd = load_model(f"zero = 0; x = 1; x' = x*{formula};\n")
+        with pytest.raises(ModelError, match="The formula of x has no real value"):
+            compile_model(odd, observables=["x"])
     with pytest.raises(ValueError, match="rtol must be positive"):
         compile_model(model, observables=["x"], rtol=0)
 

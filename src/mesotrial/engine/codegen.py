@@ -9,7 +9,7 @@ from sympy import Expr, Symbol
 from mesotrial.engine.elimination import dead_states, input_exponents
 from mesotrial.engine.errors import ModelError
 from mesotrial.engine.hoisting import Hoister, ordered_assignments
-from mesotrial.engine.model import TIME, Model, number, symbol
+from mesotrial.engine.model import TIME, Model, number, real, symbol
 from mesotrial.engine.printing import Printer
 
 _IMPORTS = """\
@@ -48,17 +48,17 @@ def generate(
     hoister = Hoister(symbol(name) for name in inputs)
     fluid: dict[Symbol, Expr] = {}
     for name, expression in (*model.derived.items(), *model.algebra.items()):
-        value = expression.xreplace(numbers)
-        if not value.free_symbols:
-            numbers[symbol(name)] = number(float(value))
-        elif hoister.is_constant(value):
-            hoister.definitions[symbol(name)] = value
+        reduced = real(expression.xreplace(numbers), name)
+        if not reduced.free_symbols:
+            numbers[symbol(name)] = reduced
+        elif hoister.is_constant(reduced):
+            hoister.definitions[symbol(name)] = reduced
         else:
-            fluid[symbol(name)] = value
+            fluid[symbol(name)] = reduced
     fluid = {name: hoister.lift(value) for name, value in fluid.items()}
-    rates = [hoister.lift(e.rate.xreplace(numbers)) for e in model.states.values()]
+    rates = [hoister.lift(real(e.rate.xreplace(numbers), name)) for name, e in model.states.items()]
     seen = [hoister.lift(symbol(name).xreplace(numbers)) for name in observables]
-    initial = [e.initial.xreplace(numbers) for e in model.states.values()]
+    initial = [real(e.initial.xreplace(numbers), name) for name, e in model.states.items()]
     writer = _Writer(list(model.states), list(inputs), hoister.columns)
     parts = [
         _IMPORTS + writer.layout() + _SIGNATURES,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import sympy
 from sympy import Expr, Symbol
 
-from mesotrial.engine.model import Model, StateEquation, number, symbol
+from mesotrial.engine.model import Model, StateEquation, number, real, symbol
 
 
 def reduce_model(model: Model, observables: Sequence[str], dosed: Sequence[str], inputs: Sequence[str]) -> Model:
@@ -34,9 +34,9 @@ def _known_numbers(model: Model, inputs: Sequence[str]) -> dict[Symbol, Expr]:
     """Constants that are no inputs, and derived that depend on those alone, as numbers."""
     known = {symbol(n): number(v) for n, v in model.constants.items() if n not in inputs}
     for name, expression in model.derived.items():
-        value = expression.xreplace(known)
+        value = real(expression.xreplace(known), name)
         if not value.free_symbols:
-            known[symbol(name)] = number(float(value))
+            known[symbol(name)] = value
     return known
 
 

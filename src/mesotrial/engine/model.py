@@ -93,6 +93,17 @@ def number(value: float) -> Expr:
     return sympy.Float(value)
 
 
+def real(expression: Expr, name: str) -> Expr:
+    """Return `expression`, as a plain number when it has no symbols.
+
+    Raises:
+        ModelError: it divides by zero or is complex; says that it is the formula of `name`.
+    """
+    if expression.has(sympy.zoo, sympy.I):
+        raise ModelError(f"The formula of {name} has no real value: {expression}")
+    return expression if expression.free_symbols else number(float(expression))
+
+
 def in_order(expressions: Mapping[str, Expr], kind: str) -> dict[str, Expr]:
     """Return `expressions` sorted so that each comes after those it uses.
 
