@@ -190,7 +190,7 @@ def test_score_by_hand() -> None:
         _scored(
             code="OS_MEDIAN", simulated=12.0, published=10.0, lo90=11.0, hi90=13.0, z=-2.5, inside90=False, trial="U"
         ),
-        _scored(z=None, simulated=None),
+        _scored(z=None, simulated=None, inside90=None),
         _scored(scored="no", z=9.0),
         _scored(role="calibration", z=1.0),
     ]
@@ -204,6 +204,14 @@ def test_score_by_hand() -> None:
     first = math.log(0.4 / 0.6) - math.log(0.2 / 0.8)
     second = math.log(13 / 11) + 20 * math.log(11 / 10)
     assert validation["interval_score"] == pytest.approx((first + second) / 2)
+
+
+def test_a_median_that_is_not_reached_is_not_covered() -> None:
+    found = score(
+        [_scored(), _scored(code="DOR_MEDIAN", simulated=None, lo90=30.0, hi90=None, z=None, inside90=False)]
+    )["validation"]
+    assert (found["rows"], found["unpredicted"], found["z_coverage"], found["inside90"]) == (2, 0, 0.5, 0.5)
+    assert found["mean_abs_z"] == 0.5
 
 
 def test_published_rows_have_the_catalogues_type() -> None:

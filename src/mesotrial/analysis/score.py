@@ -19,26 +19,28 @@ Row = Mapping[str, Any]
 
 def score(rows: Iterable[Row]) -> dict[str, dict[str, float | int | None]]:
     """Return the scores of `calibration` and `validation` rows (objects of summary.json), over rows with `scored` =
-    yes and a z.
+    yes that were predicted.
 
-    Per role: `rows`, `trials`, `unpredicted` (scored rows without a z), `z_coverage` (share with |z| <= 1.645),
-    `inside90` (share of published values inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median
-    absolute error, percentage points), `median_percent_mae` (median absolute error of medians, percent) and
-    `interval_score` (mean over rows on the scoring scale, smaller is better: Gneiting T, Raftery AE. J Am Stat Assoc
-    2007;102:359-378, section 6.2). None where there is no row to tell.
+    Per role: `rows`, `trials`, `unpredicted` (scored rows without a prediction), `z_coverage` (share with |z| <=
+    1.645; a median that the simulation does not reach has no z and is not covered), `inside90` (share of published
+    values inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median absolute error, percentage
+    points), `median_percent_mae` (median absolute error of medians, percent) and `interval_score` (mean over rows on
+    the scoring scale, smaller is better: Gneiting T, Raftery AE. J Am Stat Assoc 2007;102:359-378, section 6.2). None
+    where there is no row to tell.
     """
     every = [row for row in rows if row["scored"] == "yes"]
     return {role: _of([row for row in every if row["role"] == role]) for role in ROLES}
 
 
 def _of(rows: Sequence[Row]) -> dict[str, float | int | None]:
-    judged = [row for row in rows if row["z"] is not None]
+    predicted = [row for row in rows if row["z"] is not None or row["inside90"] is not None]
+    judged = [row for row in predicted if row["z"] is not None]
     return {
-        "rows": len(judged),
-        "trials": len({row["trial"] for row in judged}),
-        "unpredicted": len(rows) - len(judged),
-        "z_coverage": _mean(abs(row["z"]) <= codes.COVERED for row in judged),
-        "inside90": _mean(bool(row["inside90"]) for row in judged if row["inside90"] is not None),
+        "rows": len(predicted),
+        "trials": len({row["trial"] for row in predicted}),
+        "unpredicted": len(rows) - len(predicted),
+        "z_coverage": _mean(row["z"] is not None and abs(row["z"]) <= codes.COVERED for row in predicted),
+        "inside90": _mean(bool(row["inside90"]) for row in predicted if row["inside90"] is not None),
         "mean_abs_z": _mean(abs(row["z"]) for row in judged),
         "rate_points_mae": _median(
             100 * abs(row["simulated"] - row["published"]) for row in judged if codes.is_rate(row["code"])

@@ -12,13 +12,14 @@ from markupsafe import Markup
 from mesotrial.analysis import codes
 from mesotrial.report import words
 from mesotrial.report.marks import interval_mark
+from mesotrial.report.words import NOT_REACHED
 
 if TYPE_CHECKING:
     from mesotrial.catalogue import Design
 
 __all__ = ["Comparison", "Group", "Line", "Source", "compare", "tally"]
 
-_FAMILIES = ("response", "pfs", "os", "toxicity")
+_FAMILIES = ("os", "pfs", "response", "toxicity")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 
 
@@ -77,11 +78,11 @@ class Comparison:
 
 
 def tally(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Count the scored rows with a z, those covered by it, and those inside the prediction interval."""
-    scored = [row for row in rows if row["scored"] == "yes" and row["z"] is not None]
+    """Count the scored rows that were predicted, those whose z covers them, and those inside the prediction interval."""
+    scored = [row for row in rows if row["scored"] == "yes" and (row["z"] is not None or row["inside90"] is not None)]
     return {
         "scored": len(scored),
-        "covered": sum(abs(row["z"]) <= codes.COVERED for row in scored),
+        "covered": sum(row["z"] is not None and abs(row["z"]) <= codes.COVERED for row in scored),
         "inside": sum(bool(row["inside90"]) for row in scored),
     }
 
@@ -123,7 +124,7 @@ def _sorted(groups: Mapping[tuple[int, int], Group]) -> list[Group]:
 
 
 def _order(row: Mapping[str, Any], place: Mapping[str, int]) -> tuple[Any, ...]:
-    kind = (codes.is_hazard_ratio(row["code"]), codes.is_median(row["code"]))
+    kind = (codes.is_hazard_ratio(row["code"]), not codes.is_median(row["code"]))
     subgroup = "" if row["subgroup"] == "all" else row["subgroup"]
     published = row["published"] is not None
     return (
@@ -154,11 +155,12 @@ def _line(row: Mapping[str, Any], longest: float, colour: str, source: Source | 
     number = row["published"]
     published = words.value(code, number) if code not in ("COUNT", "OTHER") or number is None else f"{number:g}"
     level = row["published_level"]
+    is_beyond = row["simulated"] is None and row["lo90"] is not None
     z = row["z"]
     return Line(
         name=words.endpoint_name(row),
         subgroup=words.subgroup_name(row["subgroup"]),
-        simulated=words.value(code, row["simulated"], rounded=True),
+        simulated=NOT_REACHED if is_beyond else words.value(code, row["simulated"], rounded=True),
         simulated_interval=words.interval(code, row["lo90"], row["hi90"], rounded=True),
         mark=Markup(interval_mark(row, longest, colour)),
         published="not published" if number is None else published,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mesotrial.report.response_figures import RESPONSE_WORDS
-from mesotrial.report.svg import PATIENTS, WIDTH, arm_colour, figure, heading, inline_svg, plain_axes
+from mesotrial.report.svg import PATIENTS, WIDTH, arm_colour, figure, heading, inline_svg, months_axis, plain_axes
 from mesotrial.report.words import months
 from mesotrial.trial.tables import DAYS_PER_MONTH
 
@@ -77,44 +75,38 @@ def course_figure(tables: Mapping[str, pl.DataFrame], arm: str, label: str, plac
         else:
             axes.set_ylim(bottom=0)
             axes.locator_params(axis="y", nbins=4)
-        if i < len(parameters) - 1:
-            axes.tick_params(labelbottom=False)
-    axes.set_xlabel("Months since randomisation")
+        months_axis(axes, labelled=i == len(parameters) - 1)
     return inline_svg(drawn, f"courses-{place}", f"Tumour and drug over time, {label}")
 
 
 def _volume_scale(axes: Axes) -> None:
-    """Show volumes on a log scale from 1 mL up (ticks at 1, 3, 10, ...), so that small and large tumours can be read together."""
+    """Show volumes on a log scale from 1 mL up, so that small and large tumours can be read together."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, 1.0), max(high, 10.0))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    few_decades = max(high, 10.0) / max(low, 1.0) < 1000
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if few_decades else (1.0,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda height, _: f"{height:,.0f}"))
     axes.yaxis.set_minor_locator(NullLocator())
 
 
 def course_words(tables: Mapping[str, pl.DataFrame], subjects: Sequence[str]) -> list[str]:
-    """Return one sentence a subject: best response, progression, and how the follow-up ended."""
+    """Return one sentence a subject: best response, then what ended progression-free survival and survival, and when."""
     import polars as pl
 
     best = dict(tables["adrs"].filter(pl.col("PARAMCD") == "BOR").select("USUBJID", "AVALC").iter_rows())
     times = {
-        (who, parameter): (time, censored)
-        for who, parameter, time, censored in tables["adtte"].select("USUBJID", "PARAMCD", "AVAL", "CNSR").iter_rows()
+        (who, parameter): f"{what.lower()} ({months(time)})"
+        for who, parameter, time, what in tables["adtte"].select("USUBJID", "PARAMCD", "AVAL", "EVNTDESC").iter_rows()
     }
     sentences = []
     for subject in subjects:
-        parts = [f"No. {_short(subject)}: {RESPONSE_WORDS[best.get(subject, 'NE')]} as best response"]
-        for parameter, event, none in (
-            ("PFS", "progression or death at", "no progression by"),
-            ("OS", "died at", "alive at"),
-        ):
-            time, censored = times.get((subject, parameter), (None, 1))
-            if time is not None and np.isfinite(time):
-                parts.append(f"{none if censored else event} {months(time)}")
-        sentences.append("; ".join(parts) + ".")
+        ends = dict.fromkeys(times[key] for parameter in ("PFS", "OS") if (key := (subject, parameter)) in times)
+        sentences.append(
+            "; ".join([f"No. {_short(subject)}: best {RESPONSE_WORDS[best.get(subject, 'NE')]}", *ends]) + "."
+        )
     return sentences
 
 

@@ -163,7 +163,7 @@ def _survival(
             continue
         middle, low, high = kaplan_meier(patients.months, patients.event).median()
         if not math.isnan(middle):
-            upper = "not reached" if math.isnan(high) else words.months(high)
+            upper = words.NOT_REACHED if math.isnan(high) else words.months(high)
             lower = words.DASH if math.isnan(low) else f"{low:.1f}"
             sentences.append(
                 f"{arm.label}: half by {words.months(middle)} (95{words.NO_BREAK}% interval {lower} to {upper})."

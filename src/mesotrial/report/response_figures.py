@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mesotrial.report.svg import INK, MUTED, RESPONSES, figure, heading, inline_svg, plain_axes
+from mesotrial.report.svg import INK, MUTED, RESPONSES, figure, heading, inline_svg, months_axis, plain_axes
 from mesotrial.trial.tables import DAYS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def spider_figure(scans: ArmScans, label: str, place: int, follow_up_months: flo
         )
     axes.set_xlim(0, min(last * 1.03, follow_up_months * 1.2))
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    axes.set_xlabel("Months since randomisation")
+    months_axis(axes)
     _response_legend(axes, scans, numbers=False)
     return inline_svg(drawn, f"spider-{place}", f"Spider plot, {label}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -75,11 +74,11 @@ def survival_figure(
     drawn = figure(top + _AXES + bottom)
     heading(drawn, title)
     axes = plain_axes(drawn, _LEFT, bottom, _RIGHT, top)
-    axes.set(xlim=(0, ticks[-1]), ylim=(0, 1.03), xticks=ticks, yticks=np.linspace(0, 1, 5))
+    axes.set(xlim=(0, last), ylim=(0, 1.03), xticks=ticks, yticks=np.linspace(0, 1, 5))
     axes.set_yticklabels([f"{100 * tick:.0f} %" for tick in np.linspace(0, 1, 5)])
     axes.set_xlabel("Months since randomisation")
 
-    grid = np.linspace(0, ticks[-1], _GRID_POINTS)
+    grid = np.linspace(0, last, _GRID_POINTS)
     for place, arm in enumerate(arms):
         colour = arm_colour(place)
         patients = trial.survival(parameter, arm.name)
@@ -90,7 +89,7 @@ def survival_figure(
         curve = kaplan_meier(patients.months, patients.event)
         axes.step(*curve.steps(), where="post", color=colour, linewidth=1.9, linestyle=arm_dashes(place))
         lost = curve.times[curve.censored > 0]
-        axes.plot(lost, [curve.at(time)[0] for time in lost], "|", color=colour, markersize=6, markeredgewidth=1)
+        axes.plot(lost, [curve.at(time)[0] for time in lost], "|", color=colour, markersize=5.2, markeredgewidth=1)
         _legend_line(axes, place, len(arms), f"{arm.label} (n = {patients.months.size})")
     _draw_landmarks(axes, marks, [arm.name for arm in arms])
     _risk_rows(axes, design, trial, parameter, ticks)
@@ -120,11 +119,11 @@ def _draw_landmarks(axes: Axes, marks: Sequence[Landmark], arms: Sequence[str]) 
         x, y = (mark.months, mark.survival - aside) if mark.across else (mark.months + aside * reach, mark.survival)
         if mark.lower is not None and mark.upper is not None:
             ends = ([mark.lower, min(mark.upper, reach)], [y, y]) if mark.across else ([x, x], [mark.lower, mark.upper])
-            axes.plot(*ends, color=PAPER, linewidth=4.2, solid_capstyle="butt", zorder=4)
+            axes.plot(*ends, color=PAPER, linewidth=3.8, solid_capstyle="butt", zorder=4)
             axes.plot(*ends, color=colour, linewidth=1.7, solid_capstyle="butt", zorder=4.1)
-        diamond: dict[str, Any] = {"marker": "D", "markerfacecolor": PAPER, "markeredgewidth": 1.7}
-        axes.plot([x], [y], color=PAPER, markersize=8.5, markeredgecolor=PAPER, zorder=5, **diamond)
-        axes.plot([x], [y], color=colour, markersize=6, markeredgecolor=colour, zorder=5.1, **diamond)
+        diamond: dict[str, Any] = {"marker": "D", "clip_on": False, "markerfacecolor": PAPER, "markeredgewidth": 1.7}
+        axes.plot([x], [y], color=PAPER, markersize=7.5, markeredgecolor=PAPER, zorder=5, **diamond)
+        axes.plot([x], [y], color=colour, markersize=5.2, markeredgecolor=colour, zorder=5.1, **diamond)
 
 
 def _risk_rows(axes: Axes, design: Design, trial: Outcomes, parameter: str, ticks: Sequence[float]) -> None:
@@ -170,6 +169,6 @@ def _under(
 
 
 def _ticks(last: float) -> list[float]:
-    """Return at most eight ticks from 0, a whole number of months apart, the last at or beyond `last`."""
-    step = next(size for size in (1, 2, 3, 4, 6, 12, 24, 60, 120) if last / size <= 7)
-    return [float(step * i) for i in range(math.ceil(last / step - 1e-9) + 1)]
+    """Return at most eight ticks from 0 to `last`, a whole number of months apart."""
+    step = next(size for size in (1, 2, 3, 4, 6, 12, 24, 60, 120) if last / size < 8)
+    return [float(step * i) for i in range(int(last / step + 1e-9) + 1)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARMS", "GRID", "INK", "MUTED", "PAPER", "PATIENTS", "RESPONSES", "THEME", "WIDTH", "arm_colour", "arm_dashes",
-    "drawing", "figure", "heading", "inline_svg", "plain_axes",
+    "drawing", "figure", "heading", "inline_svg", "months_axis", "plain_axes",
 ]  # fmt: skip
 
 WIDTH = 384.0  # points: a figure is this wide in its own units, whatever its width on the page
@@ -103,6 +103,16 @@ def plain_axes(drawn: Figure, left: float, bottom: float, right: float, top: flo
     axes.set_axisbelow(True)
     axes.tick_params(length=3, pad=3)
     return axes
+
+
+def months_axis(axes: Axes, *, labelled: bool = True) -> None:
+    """Make the x axis one of whole months; a panel above another goes unlabelled."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, steps=[1, 2, 3, 6, 10]))
+    axes.tick_params(labelbottom=labelled)
+    if labelled:
+        axes.set_xlabel("Months since randomisation")
 
 
 def heading(drawn: Figure, text: str, colour: str = INK) -> None:

@@ -11,6 +11,7 @@ from mesotrial.trial.tables import DAYS_PER_MONTH
 __all__ = ["endpoint_name", "interval", "listed", "months", "percent", "subgroup_name", "value"]
 
 DASH = "–"
+NOT_REACHED = "not reached"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 _NAMES: Mapping[str, str] = {
@@ -90,7 +91,7 @@ def interval(code: str, lower: float | None, upper: float | None, *, rounded: bo
     if lower is None:
         return ""
     low, high = (value(code, end, rounded=rounded).partition(NO_BREAK)[0] for end in (lower, upper))
-    return f"{low} to {'not reached' if upper is None else high}"
+    return f"{low} to {NOT_REACHED if upper is None else high}"
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:
