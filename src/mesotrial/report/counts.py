@@ -91,7 +91,12 @@ def adverse_event_rows(
     rows = []
     for term in commonest:
         counts = [(found.get((term, arm), (0, 0)), sizes[arm]) for arm in arms]
-        rows.append((term, [(_share(some, size), _share(severe, size)) for (some, severe), size in counts]))
+        rows.append(
+            (
+                term[:1].upper() + term[1:],
+                [(_share(some, size), _share(severe, size)) for (some, severe), size in counts],
+            )
+        )
     return rows
 
 

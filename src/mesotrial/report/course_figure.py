@@ -104,9 +104,8 @@ def course_words(tables: Mapping[str, pl.DataFrame], subjects: Sequence[str]) ->
     sentences = []
     for subject in subjects:
         ends = dict.fromkeys(times[key] for parameter in ("PFS", "OS") if (key := (subject, parameter)) in times)
-        sentences.append(
-            "; ".join([f"No. {_short(subject)}: best {RESPONSE_WORDS[best.get(subject, 'NE')]}", *ends]) + "."
-        )
+        response = RESPONSE_WORDS[best.get(subject, "NE")]
+        sentences.append(f"No. {_short(subject)}, best response {response}: {'; '.join(ends) or 'not followed'}.")
     return sentences
 
 

@@ -170,5 +170,5 @@ def _under(
 
 def _ticks(last: float) -> list[float]:
     """Return at most eight ticks from 0 to `last`, a whole number of months apart."""
-    step = next(size for size in (1, 2, 3, 4, 6, 12, 24, 60, 120) if last / size < 8)
+    step = next(size for size in (1, 2, 3, 6, 12, 24, 60, 120) if last / size < 8)
     return [float(step * i) for i in range(int(last / step + 1e-9) + 1)]
