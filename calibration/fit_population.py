@@ -79,7 +79,7 @@ FREE = (
     Free("correlations.cytotoxic_sensitivity.priming_strength", "tanh", 0.4),
     Free("readout.reading_sd", "log", 0.4),
     Free("readout.death_per_day", "log", 0.4),
-    Free("readout.size_exponent", "log", 0.4),
+    Free("readout.size_half_ml", "log", 0.6),
     Free("readout.growth_log", "log", 0.4),
     Free("readout.non_epithelioid_log", "linear", 0.2),
     Free("readout.relapsed_log", "linear", 0.2),

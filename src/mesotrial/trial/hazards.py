@@ -1,8 +1,9 @@
 """Hazards of what a clinic sees between scans: death, symptomatic progression, new lesions.
 
-One relative risk of the tumour drives all three: ``(V / 200 mL)^a exp(b g)`` with g the relative growth over 90 days, smoothed over 30 (the form of
-Claret 2018, 10.1158/1078-0432.CCR-17-3662, and Chan 2021, 10.1002/psp4.12686: size and growth rate). Death adds the person's covariates, treatment
-after progression and the background mortality of age and sex.
+One relative risk of the tumour drives all three: ``s(V) exp(b g)``. Size saturates, ``s = V (V50 + 200) / (200 (V + V50))``, 1 at 200 mL: a tumour that is
+gone does not kill, and a large one kills little more than one half its size. g is the relative growth over 90 days, smoothed over 30 (size and growth rate
+drive survival in Claret 2018, 10.1158/1078-0432.CCR-17-3662, and Chan 2021, 10.1002/psp4.12686). Death adds the person's covariates, treatment after
+progression and the background mortality of age and sex.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ def tumour_risk(
 ) -> NDArray[np.float64]:
     """Return the tumour's relative risk; growth over 90 days is bounded at +-2 on the log scale, where data end."""
     growth = np.clip(_GROWTH_WINDOW_DAYS * growth_per_day, -_GROWTH_LIMIT, _GROWTH_LIMIT)
-    risk: NDArray[np.float64] = (np.maximum(volume_ml, 1.0) / _REFERENCE_VOLUME_ML) ** hazard["size_exponent"] * np.exp(
-        hazard["growth_log"] * growth
-    )
+    half = hazard["size_half_ml"]
+    size = volume_ml / (volume_ml + half) * (_REFERENCE_VOLUME_ML + half) / _REFERENCE_VOLUME_ML
+    risk: NDArray[np.float64] = size * np.exp(hazard["growth_log"] * growth)
     return risk
 
 
