@@ -101,14 +101,19 @@ def evenly(size: int, most: int) -> npt.NDArray[np.int64]:
 
 def waterfall_figure(scans: ArmScans, label: str, place: int) -> str:
     """Return the waterfall of the arm at `place` in the design: one bar a patient, coloured by best overall response."""
+    from matplotlib.collections import PolyCollection
+
     shown = evenly(scans.best.size, MOST_BARS)
     best = scans.best[shown]
     drawn = figure(_TALL)
     axes = _change_axes(drawn, 22, "Best change of each tumour")
     heading(drawn, label)
     colours = [RESPONSES[scans.response[i]] for i in shown]
-    x = np.arange(shown.size)
-    axes.bar(x, np.minimum(best, _TOP_CHANGE), width=0.86, color=colours, linewidth=0)
+    x, tops, half = np.arange(shown.size), np.minimum(best, _TOP_CHANGE), 0.43
+    zero = np.zeros(shown.size)
+    corners = [(x - half, zero), (x - half, tops), (x + half, tops), (x + half, zero)]
+    bars = np.stack([np.column_stack(corner) for corner in corners], axis=1)
+    axes.add_collection(PolyCollection(list(bars), facecolors=colours, linewidths=0), autolim=False)
     for i in np.flatnonzero(best > _TOP_CHANGE):
         axes.plot([i], [_TOP_CHANGE + 3], "^", color=colours[i], markersize=3.5, clip_on=False)
     for i in np.flatnonzero(scans.new_lesion[shown]):
