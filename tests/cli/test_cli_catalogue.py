@@ -60,9 +60,9 @@ def test_a_drug_shows_each_number_with_its_source(command: Any) -> None:
 
 def test_a_timeline_has_a_column_a_week() -> None:
     lines = list(timeline(load_design("maps2")))
-    scans = next(line for line in lines if line.startswith("Scans")).removeprefix("Scans").lstrip()
-    doses = next(line for line in lines if line.lstrip().startswith("ipilimumab")).split()[1]
-    assert [week for week, mark in enumerate(scans.split()[0]) if mark == "S"] == [12, 24, 36, 48]
+    scans = next(line for line in lines if line.startswith("    scans")).split()[1]
+    doses = next(line for line in lines if line.startswith("    ipilimumab")).split()[1]
+    assert [week for week, mark in enumerate(scans) if mark == "S"] == [12, 24, 36, 48]
     assert [week for week, mark in enumerate(doses) if mark == "|"] == list(range(0, 60, 6))
 
 
@@ -70,7 +70,7 @@ def test_a_timeline_shows_alternatives_and_the_end_of_treatment(command: Any) ->
     text = load_design("maps2").source_text.replace("max_treatment_days: 728", "max_treatment_days: 140")
     Path("short.yaml").write_text(text, encoding="utf-8")
     out = command("explain", "short.yaml").out
-    drawn = next(line for line in out.splitlines() if line.lstrip().startswith("nivolumab")).split()[1]
+    drawn = next(line for line in out.splitlines() if line.startswith("    nivolumab")).split()[1]
     assert drawn == "|." * 10 + "x"
     assert "65 % carboplatin" in command("explain", "checkmate743").out
 

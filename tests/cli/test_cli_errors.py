@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mesotrial.catalogue import load_design
+from mesotrial.catalogue import entries, load_design
 
 DESIGN = load_design("maps2").source_text
 REGIMEN = "nivolumab 3 mg/kg IV over 60 min q2w"
@@ -31,7 +31,8 @@ def test_an_unknown_trial_suggests_the_nearest(command: Any) -> None:
 
 
 def test_a_trial_without_a_design_says_so(command: Any) -> None:
-    refused(command("run", "IND.227"), "IND.227", "maps2")
+    name = next(entry.name for entry in entries("trial") if not entry.runnable)
+    refused(command("run", name), name, "maps2")
 
 
 def test_malformed_yaml_names_the_line(command: Any) -> None:
@@ -83,7 +84,7 @@ def test_an_arm_needs_a_regimen(command: Any) -> None:
         (("list", "drugs", "--where", "magic"), "PD-1 inhibitor"),
         (("report", "nowhere"), "no folder nowhere"),
         (("report", "."), "not the folder of a run"),
-        (("export-model", "--therapies", "pembrolizumab"), "nivolumab"),
+        (("export-model", "--therapies", "BCG"), "nivolumab"),
         (("export-model", "--therapies", "nivo", "--out", "no/where.xml"), "no folder no"),
         (("schema", "everything"), "design"),
     ],
@@ -116,7 +117,7 @@ def test_a_disk_that_refuses_is_the_works_failure(command: Any, monkeypatch: pyt
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "x.parquet")
 
-    monkeypatch.setattr("mesotrial.run.write_table", fail)
+    monkeypatch.setattr("mesotrial.run.work.write_table", fail)
     result = command("run", "maps2", "--patients-per-arm", "2")
     assert (result.code, result.err.splitlines()[-1]) == (1, "Error: No space left on device: x.parquet")
 

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from mesotrial.cli import catalogue, explain, model, run
+from mesotrial.cli import catalogue, explain, model, run, validate
 
 __all__ = ["app", "main"]
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (catalogue, explain, run, model):
+for group in (catalogue, explain, run, model, validate):
     group.register(app)
 
 
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every error is one message, in JSON on standard output where ``--json`` asks for it."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without a sign shows ? for it
     try:
         code = app(given, prog_name="mesotrial", standalone_mode=False)
         sys.stdout.flush()

@@ -137,12 +137,12 @@ def _words(entry: Entry) -> tuple[str, ...]:
 
 
 def _chosen(found: Sequence[tuple[Entry, tuple[str, ...]]], where: str) -> list[tuple[Entry, tuple[str, ...]]]:
-    from mesotrial.run import RequestError
-
     wanted = [word for part in where.split(",") if (word := part.strip().lower())]
     known = sorted({word.lower(): word for _, words in found for word in words}.values(), key=str.lower)
     for word in wanted:
         if word not in (one.lower() for one in known):
+            from mesotrial.run import RequestError
+
             raise RequestError(f"--where: {word!r} holds for no entry here; words that do: {', '.join(known)}")
     return [(entry, words) for entry, words in found if set(wanted) <= {word.lower() for word in words}]
 
@@ -151,7 +151,7 @@ def _trials(entries: Sequence[Entry]) -> Any:
     from mesotrial.catalogue import load_design, published_results
     from mesotrial.cli.output import table
 
-    made = table("Trials", "Run with", "Trial", "Arms", "Registry", "Published results", right=("Published results",))
+    made = table("Trials", "Run with", "Trial", "Arms", "Registry", "Results", right=("Results",))
     for entry in entries:
         rows = published_results(entry.name)
         arms = ""

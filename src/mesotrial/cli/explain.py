@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["register", "timeline"]
 
-_WEEKS_DRAWN = 60
-_INDENT = 26
+_INDENT = 22
+_MARGIN = 14  # for what follows the last week drawn
 _CENSORING = {
     "ema": "progression at a scan or by symptoms, or death, ends PFS whenever it is seen; otherwise PFS is censored at the last scan",
     "fda": "as the EMA's rules, but symptoms without a scan do not count, and an event after two or more missed scans is censored at the last scan before",
@@ -50,7 +50,7 @@ def explain(design: DesignName, as_json: JsonFlag = False, quiet: QuietFlag = Fa
         print_json(_as_dict(trial))
         return
     out = console()
-    for line in timeline(trial):
+    for line in timeline(trial, weeks=12 * min(10, max(2, (out.width - _INDENT - _MARGIN) // 12))):
         out.print(line, soft_wrap=True)
     if not quiet:
         for line in _words(trial):
@@ -58,22 +58,21 @@ def explain(design: DesignName, as_json: JsonFlag = False, quiet: QuietFlag = Fa
         out.print(_population(trial))
 
 
-def timeline(design: Design) -> Iterator[str]:
-    """Draw the weeks of treatment, one column a week: `|` a dose, `S` a scan, `x` the end of treatment."""
+def timeline(design: Design, weeks: int = 60) -> Iterator[str]:
+    """Draw the first weeks of treatment, one column a week: `|` a dose, `S` a scan, `x` the end of treatment."""
     yield design.title
     yield _headline(design)
     yield ""
-    yield f"{'Week':<{_INDENT}}" + "".join(f"{week:<12}" for week in range(0, _WEEKS_DRAWN, 12))
+    yield f"{'Week':<{_INDENT}}" + "".join(f"{week:<12}" for week in range(0, weeks, 12)).rstrip()
     for arm in design.arms:
         yield f"{arm.name}: {arm.label}, {arm.n} patients"
         for share, regimen in _regimens(arm):
             days = regimen.dose_days(_until(arm, design))
-            text = f"{share}{regimen.drug}"
-            yield f"  {text:<{_INDENT - 2}}{_drawn(days, '|', arm.max_treatment_days)}"
-            yield f"  {'':<{_INDENT - 2}}{regimen.text}: {_doses(days)}"
+            yield f"  {share}{regimen.text}: {_doses(days)}"
+            yield f"{f'    {regimen.drug}':<{_INDENT}}{_drawn(days, '|', arm.max_treatment_days, weeks)}"
     days = design.scans.scan_days(_horizon(design))
-    yield f"{'Scans':<{_INDENT}}{_drawn(days, 'S', None)}"
-    yield f"{'':<{_INDENT}}baseline, then every {_scan_words(design.scans.every_weeks)}"
+    yield f"Scans at baseline, then every {_scan_words(design.scans.every_weeks)}"
+    yield f"{'    scans':<{_INDENT}}{_drawn(days, 'S', None, weeks)}"
 
 
 def _headline(design: Design) -> str:
@@ -123,15 +122,15 @@ def _until(arm: Arm, design: Design) -> float:
     return min(_horizon(design), arm.max_treatment_days or _horizon(design))
 
 
-def _drawn(days: Sequence[float], mark: str, cap: float | None) -> str:
-    weeks = ["."] * _WEEKS_DRAWN
+def _drawn(days: Sequence[float], mark: str, cap: float | None, weeks: int) -> str:
+    drawn = ["."] * weeks
     for day in days:
-        if (week := int(day // 7)) < _WEEKS_DRAWN:
-            weeks[week] = mark
-    if cap is not None and (end := int(cap // 7)) < _WEEKS_DRAWN:
-        weeks[end:] = ["x", *" " * (_WEEKS_DRAWN - end - 1)]
-    more = days and days[-1] >= 7 * _WEEKS_DRAWN
-    return "".join(weeks) + (f" > week {int(days[-1] // 7)}" if more else "")
+        if (week := int(day // 7)) < weeks:
+            drawn[week] = mark
+    if cap is not None and (end := int(cap // 7)) < weeks:
+        drawn[end:] = ["x"]
+    more = f" > week {int(days[-1] // 7)}" if days and days[-1] >= 7 * weeks else ""
+    return "".join(drawn) + more
 
 
 def _doses(days: Sequence[float]) -> str:

@@ -107,8 +107,8 @@ def schema(
 
 
 def _save(path: Path, text: str) -> None:
-    from mesotrial._run_files import write_whole
     from mesotrial.run import RequestError
+    from mesotrial.run.files import write_whole
 
     if not path.parent.is_dir():
         raise RequestError(f"there is no folder {path.parent} to write {path.name} to")

@@ -36,7 +36,8 @@ def table(title: str, *headings: str, right: Sequence[str] = ()) -> Table:
 
     made = Table(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+        number = heading in right
+        made.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")
     return made
 
 

@@ -1,41 +1,62 @@
-"""The table at the end of a run: simulated beside published, arm by arm."""
+"""The table at the end of a run: simulated beside published, arm by arm, in 80 columns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mesotrial.cli.output import console, table
+from mesotrial.cli.output import console
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mesotrial.catalogue import Design
 
 __all__ = ["show_results"]
 
+Row = Mapping[str, Any]
+
+_DASH = "–"
+_NUMBERS = {"Simulated": 9, "90 %": 10, "Published": 9, "95 %": 10, "Page": 5, "z": 8}  # columns and their widths
+_NAMES = {
+    "ORR": "Response",
+    "DCR": "Disease control",
+    "DCR_AT": "Disease control",
+    "PD_BEST": "Progression as best response",
+    "TRAE": "Related events",
+    "IRAE": "Immune-related events",
+    "DISC_TOX": "Stopped for side effects",
+    "DEATH_TOX": "Deaths from side effects",
+    "OS": "OS",
+    "PFS": "PFS",
+    "TTP": "Time to progression",
+    "DOR": "Duration of response",
+    "TTR": "Time to response",
+}
+_ENDINGS = {"MEDIAN": ", median months", "HR": " hazard ratio", "ANY": ", any grade", "G34": ", grade 3 or worse"}
+
 
 def show_results(design: Design, summary: Mapping[str, Any], *, all_rows: bool) -> None:
     """Print the endpoints of a run: those that are scored or on the patient page; all where asked for, or where there are no such."""
-    from mesotrial.report.page import CONTEXT_OF_USE
+    from mesotrial.report import CONTEXT_OF_USE
 
     everything = summary["endpoints"]
     rows = everything if all_rows else list(_shown(everything)) or everything
     out = console()
-    out.print(_table(design, rows))
-    if any(row["z"] is not None for row in rows):
-        out.print(_verdict(rows))
-    else:
-        out.print("Nothing was published that these endpoints can be scored against.")
+    for arm in design.arms:
+        if mine := [row for row in rows if row["arm"] == arm.name]:
+            out.print(_table(f"{arm.label} ({arm.name})", mine, out.width))
+            out.print()
+    for line in _legend(rows):
+        out.print(line)
     if failed := {code: count for code, count in summary["bank_status_counts"].items() if code != "OK"}:
-        out.print(
-            f"Patients whose simulation failed: {', '.join(f'{count} {code}' for code, count in failed.items())}",
-            style="bold",
-        )
+        counts = ", ".join(f"{count} {code}" for code, count in failed.items())
+        out.print(f"Patients whose simulation failed: {counts}", style="bold")
     out.print(CONTEXT_OF_USE)
 
 
-def _shown(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def _shown(rows: Sequence[Row]) -> Iterator[Row]:
     """Yield the scored rows, and one row for each figure of the patient page that no scored row carries."""
-    rows = list(rows)
     said = {_key(row) for row in rows if row["z"] is not None}
     for row in rows:
         if row["z"] is not None:
@@ -45,59 +66,108 @@ def _shown(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
             yield row
 
 
-def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _key(row: Row) -> tuple[Any, ...]:
     return row["arm"], row["comparator"], row["subgroup"], row["code"], row["time_months"]
 
 
-def _table(design: Design, rows: Iterable[Mapping[str, Any]]) -> Any:
-    from mesotrial.analysis.codes import COVERED
-    from mesotrial.report.words import endpoint_name, interval, subgroup_name, value
+def _table(title: str, rows: Iterable[Row], width: int) -> Table:
+    from rich import box
+    from rich.table import Table
 
-    numbers = ("Simulated", "Published", "Patient page", "z")
-    headings = (
-        "Endpoint",
-        "Simulated",
-        "90 % prediction",
-        "Published",
-        "95 % interval",
-        "Patient page",
-        "z",
-        "Covered",
+    gap = 0 if width < 100 else 1
+    left = width - sum(_NUMBERS.values()) - len(_NUMBERS) - 2 * gap * (len(_NUMBERS) + 1)
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap)
     )
-    made = table("", *headings, right=numbers)
-    for arm in design.arms:
-        made.add_row(f"{arm.label} ({arm.name})", style="bold")
-        for row in (row for row in rows if row["arm"] == arm.name):
-            code = row["code"]
-            against = f"against {row['comparator']}" if row["comparator"] else ""
-            words = ", ".join(filter(None, (subgroup_name(row["subgroup"]), against, _publication(row))))
-            made.add_row(
-                f"  {endpoint_name(row)}" + (f" ({words})" if words else ""),
-                value(code, row["simulated"]),
-                interval(code, row["lo90"], row["hi90"]),
-                value(code, row["published"]),
-                interval(code, row["published_lo"], row["published_hi"]) + _level(row),
-                "" if row["page"] is None else value(code, row["page"]),
-                "" if row["z"] is None else f"{row['z']:+.2f}",
-                "" if row["z"] is None else "yes" if abs(row["z"]) <= COVERED else "no",
-            )
+    made.add_column("Endpoint", width=max(20, min(44, left)))
+    for heading, columns in _NUMBERS.items():
+        made.add_column(heading, justify="right", no_wrap=True, min_width=columns)
+    for row in rows:
+        made.add_row(
+            _name(row),
+            _value(row, "simulated"),
+            _interval(row, "lo90", "hi90"),
+            _value(row, "published"),
+            _interval(row, "published_lo", "published_hi"),
+            _page(row),
+            "" if row["z"] is None else f"{row['z']:+.2f} {'✓' if _is_covered(row) else '✗'}",
+        )
     return made
 
 
-def _publication(row: Mapping[str, Any]) -> str:
-    """Return what tells a published number that is not scored from the one that is."""
-    return str(row["label"]) if row["label"] and row["z"] is None else ""
+def _name(row: Row) -> str:
+    """Return a short name: the endpoint, when, of whom, against what, and which publication where the row is not scored."""
+    code, time = row["code"], row["time_months"]
+    stem, _, ending = code.rpartition("_")
+    if code in _NAMES:
+        name = _NAMES[code]
+    elif stem in _NAMES:
+        name = _NAMES[stem] + _ENDINGS.get(ending, "")
+    elif code.startswith("AE_"):
+        name = stem.removeprefix("AE_").replace("_", " ").capitalize() + _ENDINGS.get(ending, "")
+    else:
+        name = row["label"] or code
+    if time is not None:
+        name += f" at {_time(time)}"
+    if row["subgroup"] != "all":
+        name += f", {row['subgroup'].replace('_', ' ')}"
+    if row["comparator"]:
+        name += f" against {row['comparator']}"
+    return f"{name} [{row['label']}]" if row["label"] and row["z"] is None else name
 
 
-def _level(row: Mapping[str, Any]) -> str:
-    """Return the level of a published interval that is not the usual 95 %."""
-    level = row["published_level"]
-    return f" ({level:g} %)" if row["published_lo"] is not None and level not in (None, 95) else ""
+def _time(months: float) -> str:
+    from mesotrial.trial.tables import DAYS_PER_MONTH
+
+    weeks = months * DAYS_PER_MONTH / 7
+    return f"{round(weeks)} weeks" if months % 1 and abs(weeks - round(weeks)) < 0.05 else f"{months:g} months"
 
 
-def _verdict(rows: Iterable[Mapping[str, Any]]) -> str:
+def _value(row: Row, key: str) -> str:
+    from mesotrial.analysis.codes import is_rate
+
+    number = row[key]
+    if number is None:
+        return _DASH
+    return f"{100 * number:.1f} %" if is_rate(row["code"]) else _bare(row["code"], number)
+
+
+def _page(row: Row) -> str:
+    """Return the patient page's figure as it is written there."""
+    from mesotrial.analysis.codes import is_rate
+
+    if row["page"] is None:
+        return ""
+    return f"{100 * row['page']:g} %" if is_rate(row["code"]) else f"{row['page']:g}"
+
+
+def _bare(code: str, number: float) -> str:
+    from mesotrial.analysis.codes import is_hazard_ratio, is_rate
+
+    return f"{number:.2f}" if is_hazard_ratio(code) else f"{100 * number if is_rate(code) else number:.1f}"
+
+
+def _interval(row: Row, low: str, high: str) -> str:
+    if row[low] is None:
+        return ""
+    return f"{_bare(row['code'], row[low])}{_DASH}{'n.r.' if row[high] is None else _bare(row['code'], row[high])}"
+
+
+def _is_covered(row: Row) -> bool:
     from mesotrial.analysis.codes import COVERED
 
-    scores = [abs(row["z"]) for row in rows if row["z"] is not None]
-    covered = sum(score <= COVERED for score in scores)
-    return f"{covered} of {len(scores)} scored endpoints are covered (|z| at most {COVERED}). Intervals hold 90 % of new trials of the published size."
+    return bool(abs(row["z"]) <= COVERED)
+
+
+def _legend(rows: Iterable[Row]) -> Iterator[str]:
+    from mesotrial.analysis.codes import COVERED
+
+    rows = list(rows)
+    yield "90 %: holds 90 % of new trials of the published size. 95 %: interval of the publication. Page: the patient page's figure. n.r.: not reached."
+    if levels := {row["published_level"] for row in rows if row["published_lo"] is not None} - {None, 95}:
+        yield f"Some published intervals are of another level ({', '.join(f'{level:g} %' for level in sorted(levels))}): see the report."
+    if scored := [row for row in rows if row["z"] is not None]:
+        covered = sum(map(_is_covered, scored))
+        yield f"{covered} of {len(scored)} scored endpoints are covered (✓: |z| at most {COVERED})."
+    else:
+        yield "Nothing was published that these endpoints can be scored against."

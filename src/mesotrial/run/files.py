@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
-    "TEMPORARY",
-    "file_hash",
-    "folder_hash",
-    "read_json",
-    "read_table",
-    "write_json",
-    "write_table",
-    "write_whole",
+    *("BANK", "DESIGN", "PROVENANCE", "REPORT", "SCHEMA", "STATUS", "SUMMARY", "TEMPORARY"),
+    *("file_hash", "folder_hash", "read_json", "read_table", "write_json", "write_table", "write_whole"),
 ]
 
+DESIGN = "design.yaml"
+STATUS = "status.json"
+SUMMARY = "summary.json"
+REPORT = "report.html"
+PROVENANCE = "provenance.json"
+BANK = "bank"
 TEMPORARY = ".tmp"
+SCHEMA = "mesotrial/provenance/1"
 _KEY = b"mesotrial"
 
 
