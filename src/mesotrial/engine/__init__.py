@@ -9,9 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mesotrial.engine.course import Course, SteadyStateError, run_events
     from mesotrial.engine.doses import Doses
     from mesotrial.engine.errors import ModelError
     from mesotrial.engine.model import TIME, Model, StateEquation
+    from mesotrial.engine.nonmem import EventError, EventTable, read_events
     from mesotrial.engine.sbml import load_model
     from mesotrial.engine.simulator import Simulator, compile_model
     from mesotrial.engine.state import ResultCode, State
@@ -19,31 +21,43 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TIME",
+    "Course",
     "Doses",
+    "EventError",
+    "EventTable",
     "Model",
     "ModelError",
     "ResultCode",
     "Simulator",
     "State",
     "StateEquation",
+    "SteadyStateError",
     "antimony_to_sbml",
     "compile_model",
     "load_model",
+    "read_events",
+    "run_events",
     "unit_warnings",
 ]
 
 _HOME = {
     "TIME": "model",
+    "Course": "course",
     "Doses": "doses",
+    "EventError": "nonmem",
+    "EventTable": "nonmem",
     "Model": "model",
     "ModelError": "errors",
     "ResultCode": "state",
     "Simulator": "simulator",
     "State": "state",
     "StateEquation": "model",
+    "SteadyStateError": "course",
     "antimony_to_sbml": "text",
     "compile_model": "simulator",
     "load_model": "sbml",
+    "read_events": "nonmem",
+    "run_events": "course",
     "unit_warnings": "text",
 }
 

@@ -1,0 +1,161 @@
+"""``simulate``: anyone's model over time, with or without doses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mesotrial.cli.options import JsonFlag, QuietFlag
+
+if TYPE_CHECKING:
+    from mesotrial.engine import Course, EventTable, Model
+
+__all__ = ["register"]
+
+_MOST_ROWS = 50_000_000  # patients times days of one file
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("simulate")(simulate)
+
+
+def simulate(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A model in SBML (.xml, .sbml) or Antimony (.ant).", show_default=False),
+    ],
+    until: Annotated[float, typer.Option(metavar="DAYS", help="The last day.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="What to write: .parquet or .csv.", show_default=False)
+    ],
+    step: Annotated[float, typer.Option(metavar="DAYS", help="Days between two rows.")] = 1.0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A constant, or a state at the start; may be repeated."),
+    ] = None,
+    doses: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="NONMEM event rows: ID TIME EVID AMT RATE DUR CMT II ADDL SS.", show_default=False
+        ),
+    ] = None,
+    observe: Annotated[
+        str, typer.Option(metavar="A,B", help="What to write; without it every state and every assigned quantity.")
+    ] = "",
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Simulate any SBML or Antimony model and write a table: ID, TIME and one column a quantity.
+
+    Time is the model's own; doses take it for days. Each ID of the doses is a patient. Doses act before the row of the same
+    time.
+
+    Examples:
+
+    - `mesotrial simulate model.ant --until 365 --out result.parquet`
+    - `mesotrial simulate model.xml --until 84 --step 0.5 --set CL=0.2 --set V1=3.1 --doses doses.csv --out result.csv`
+    """  # fmt: skip
+    from mesotrial.cli.output import console, print_json
+    from mesotrial.engine import EventError, ResultCode, SteadyStateError, load_model
+    from mesotrial.run import RequestError
+
+    _check(until, step, out)
+    loaded = load_model(model)
+    values = _settings(settings or [], loaded)
+    names = [name.strip() for name in observe.split(",") if name.strip()] or [*loaded.states, *loaded.algebra]
+    try:
+        events = _events(doses, loaded)
+        times = _times(until, step, len(events.patients))
+        course = _run(loaded, values, names, events, times)
+    except (EventError, SteadyStateError) as error:
+        raise RequestError(f"{doses}: {error}") from error
+    _write(out, events, times, course)
+    codes = [ResultCode(code) for code in course.state.code.tolist()]
+    failed = [f"{name}: {code.sentence}" for name, code in zip(events.patients, codes, strict=True) if code]
+    if as_json:
+        rows = len(events.patients) * len(times)
+        print_json({"file": out, "patients": len(events.patients), "rows": rows, "columns": names, "failed": failed})
+    elif not quiet:
+        console(error=True).print(
+            f"Wrote {out}: {len(events.patients)} patients, {len(times)} times, {len(names)} quantities"
+        )
+    if failed:
+        console(error=True).print("\n".join(["Not all could be simulated to the end:", *failed]))
+        raise typer.Exit(1)
+
+
+def _check(until: float, step: float, out: Path) -> None:
+    from mesotrial.run import RequestError
+
+    if not 0 < until < float("inf") or not 0 < step < float("inf"):
+        raise RequestError(f"--until and --step must be positive numbers of days, not {until:g} and {step:g}")
+    if out.suffix not in (".parquet", ".csv"):
+        raise RequestError(f"--out must end in .parquet or .csv: {out}")
+    if not out.parent.is_dir():
+        raise RequestError(f"there is no folder {out.parent} to write {out.name} to")
+
+
+def _settings(given: list[str], model: Model) -> dict[str, float]:
+    from mesotrial.engine.errors import unknown_name
+    from mesotrial.run import RequestError
+
+    values = {}
+    for text in given:
+        name, _, value = (part.strip() for part in text.partition("="))
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise RequestError(f"--set {text}: expected NAME=NUMBER, such as --set k1=0.3") from None
+        if name not in model.constants and name not in model.states:
+            known = [*model.constants, *model.states]
+            raise RequestError(f"--set {text}: {unknown_name('constant or state', name, known)}")
+    return values
+
+
+def _events(path: Path | None, model: Model) -> EventTable:
+    from mesotrial.engine import read_events
+
+    return read_events({"TIME": [0]} if path is None else path, tuple(model.states))
+
+
+def _times(until: float, step: float, patients: int) -> Any:
+    import numpy as np
+
+    from mesotrial.run import RequestError
+
+    count = until / step * patients
+    if count > _MOST_ROWS:
+        raise RequestError(f"{count:,.0f} rows are too many: take a longer --step")
+    times = np.arange(int(until / step * (1 + 1e-12)) + 1) * step
+    return times if times[-1] >= until * (1 - 1e-12) else np.append(times, until)
+
+
+def _run(model: Model, values: dict[str, float], names: list[str], events: EventTable, times: Any) -> Course:
+    import numpy as np
+
+    from mesotrial.engine import compile_model, run_events
+
+    inputs = [name for name in values if name in model.constants]
+    initial = {name: value for name, value in values.items() if name in model.states}
+    # A state that is set counts as dosed: it may start at zero in the model and must not be eliminated for that.
+    dosed = tuple(dict.fromkeys([*events.dosed(), *initial]))
+    simulator = compile_model(model, observables=names, inputs=inputs, dosed=dosed)
+    parameters = np.tile([values[name] for name in inputs], (len(events.patients), 1))
+    return run_events(simulator, parameters, events, save_at=times, initial=initial)
+
+
+def _write(out: Path, events: EventTable, times: Any, course: Course) -> None:
+    import numpy as np
+    import polars as pl
+
+    columns = {"ID": np.repeat(events.patients, len(times)), "TIME": np.tile(times, len(events.patients))}
+    frame = pl.DataFrame(columns | {name: value.reshape(-1) for name, value in course.values.items()})
+    unfinished = out.with_name(f".{out.name}.tmp")
+    try:
+        (frame.write_parquet if out.suffix == ".parquet" else frame.write_csv)(unfinished)
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
