@@ -41,7 +41,7 @@ MOST_COMPLETE = 0.04  # complete responses are rare in mesothelioma: a share abo
 
 @dataclass(frozen=True)
 class Free:
-    """A parameter to fit: its path, the scale it moves on, the SD of its prior on that scale, and the prior's centre (None: the start)."""
+    """A parameter to fit: its path, the scale it moves on, the SD of its prior on that scale, and the prior's centre (None: the value shipped)."""
 
     path: str
     scale: str
@@ -69,7 +69,8 @@ FREE = (
     Free("antigen_half.median", "log", 0.6),
     Free("escape_fraction.median", "logit", 1.5),
     Free("escape_fraction.sd", "log", 0.4),
-    Free("escape_kill_ratio.median", "logit", 0.7),
+    Free("escape_kill_ratio.median", "logit", 1.5),
+    Free("escape_kill_ratio.sd", "log", 0.4),
     Free("escape_selection.median", "log", 1.0),
     Free("dead_clearance.median", "log", 0.5),
     Free("cytotoxic_sensitivity.median", "log", 0.5),
@@ -94,6 +95,11 @@ _TO: dict[str, Callable[[float], float]] = {
 _FROM: dict[str, Callable[[float], float]] = {
     "log": math.exp, "logit": lambda x: 1 / (1 + math.exp(-x)), "linear": float, "tanh": math.tanh,
 }  # fmt: skip
+
+
+def weight(row: PublishedResult) -> float:
+    """Return the weight of a row: the arms without immunotherapy count double, because everything else rests on them."""
+    return 2.0 if row.arm in ("placebo", "chemo") else 1.0
 
 
 def targets(trial: str) -> list[PublishedResult]:
@@ -130,9 +136,8 @@ class Loss:
         self.models = [build_model(design, start) for design in self.designs]
         self.rows = [targets(design.evidence_trial) for design in self.designs]
         self.origin = [_TO[free.scale](current(start, free.path)) for free in FREE]
-        self.centre = [
-            _TO[f.scale](f.centre) if f.centre is not None else o for f, o in zip(FREE, self.origin, strict=True)
-        ]
+        shipped = load_parameters()
+        self.centre = [_TO[f.scale](f.centre if f.centre is not None else current(shipped, f.path)) for f in FREE]
 
     def changes(self, x: Sequence[float]) -> dict[str, float]:
         """Return the parameters of a vector, by path."""
@@ -165,7 +170,8 @@ class Loss:
     def __call__(self, x: Sequence[float]) -> float:
         """Return the loss at a vector."""
         scored, excess = self.scores(self.start.replaced(self.changes(x)))
-        fit = sum(2.0 * (math.sqrt(1 + z * z / 2.0) - 1) * 2.0 for _, _, z in scored) / len(scored)
+        total = sum(weight(row) for row, _, _ in scored)
+        fit = sum(weight(row) * 4.0 * (math.sqrt(1 + z * z / 2.0) - 1) for row, _, z in scored) / total
         prior = sum(
             ((o + f.prior_sd * v - c) / f.prior_sd) ** 2
             for f, o, v, c in zip(FREE, self.origin, x, self.centre, strict=True)

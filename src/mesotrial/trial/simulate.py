@@ -143,7 +143,7 @@ def build_model(design: Design, parameters: ParameterSet, *, threads: int | None
     """Assemble and compile the model for all drugs of a design: one model, the union of its arms."""
     from mesotrial.biology import assemble
     from mesotrial.catalogue import load_drug
-    from mesotrial.engine import compile_model, load_model
+    from mesotrial.engine import compile_model
 
     began = time.perf_counter()
     drugs = tuple(load_drug(name) for name in design.drugs)
@@ -154,7 +154,7 @@ def build_model(design: Design, parameters: ParameterSet, *, threads: int | None
     inputs = ("tumour_clock", *cohort.inputs, *(flag for flags in assembly.flags.values() for flag in flags))
     assembled = time.perf_counter()
     simulator = compile_model(
-        load_model(assembly.sbml),
+        assembly.sbml,
         observables=(*OBSERVABLES, *_IMMUNE_STATES, *concentrations.values()),
         inputs=inputs,
         dosed=tuple(state for states in assembly.dosed.values() for state in states),
