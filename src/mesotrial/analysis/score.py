@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from statistics import fmean, median
 from typing import Any
 
 from mesotrial.analysis import codes
 
-__all__ = ["ROLES", "score"]
+__all__ = ["ROLES", "is_predicted", "score", "score_rows"]
 
 ROLES = ("calibration", "validation")
 
@@ -18,27 +18,29 @@ Row = Mapping[str, Any]
 
 
 def score(rows: Iterable[Row]) -> dict[str, dict[str, float | int | None]]:
-    """Return the scores of `calibration` and `validation` rows (objects of summary.json), over rows with `scored` =
-    yes that were predicted.
-
-    Per role: `rows`, `trials`, `unpredicted` (scored rows without a prediction), `z_coverage` (share with |z| <=
-    1.645; a median that the simulation does not reach has no z and is not covered), `inside90` (share of published
-    values inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median absolute error, percentage
-    points), `median_percent_mae` (median absolute error of medians, percent) and `interval_score` (mean over rows on
-    the scoring scale, smaller is better: Gneiting T, Raftery AE. J Am Stat Assoc 2007;102:359-378, section 6.2). None
-    where there is no row to tell.
+    """Return the figures of `score_rows` for the rows (objects of summary.json) with role calibration, and with role
+    validation.
     """
-    every = [row for row in rows if row["scored"] == "yes"]
-    return {role: _of([row for row in every if row["role"] == role]) for role in ROLES}
+    every = list(rows)
+    return {role: score_rows(row for row in every if row["role"] == role) for role in ROLES}
 
 
-def _of(rows: Sequence[Row]) -> dict[str, float | int | None]:
-    predicted = [row for row in rows if row["z"] is not None or row["inside90"] is not None]
+def score_rows(rows: Iterable[Row]) -> dict[str, float | int | None]:
+    """Return the scores of rows with `scored` = yes that were predicted; None where there is no row to tell.
+
+    `rows`, `trials`, `unpredicted` (scored rows without a prediction), `z_coverage` (share with |z| <= 1.645; a
+    median that the simulation does not reach has no z and is not covered), `inside90` (share of published values
+    inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median absolute error, percentage points),
+    `median_percent_mae` (median absolute error of medians, percent) and `interval_score` (mean over rows on the
+    scoring scale, smaller is better: Gneiting T, Raftery AE. J Am Stat Assoc 2007;102:359-378, section 6.2).
+    """
+    scored = [row for row in rows if row["scored"] == "yes"]
+    predicted = [row for row in scored if is_predicted(row)]
     judged = [row for row in predicted if row["z"] is not None]
     return {
         "rows": len(predicted),
         "trials": len({row["trial"] for row in predicted}),
-        "unpredicted": len(rows) - len(predicted),
+        "unpredicted": len(scored) - len(predicted),
         "z_coverage": _mean(row["z"] is not None and abs(row["z"]) <= codes.COVERED for row in predicted),
         "inside90": _mean(bool(row["inside90"]) for row in predicted if row["inside90"] is not None),
         "mean_abs_z": _mean(abs(row["z"]) for row in judged),
@@ -50,6 +52,11 @@ def _of(rows: Sequence[Row]) -> dict[str, float | int | None]:
         ),
         "interval_score": _mean(value for row in judged if (value := _interval_score(row)) is not None),
     }
+
+
+def is_predicted(row: Row) -> bool:
+    """Say whether a row has a prediction: a value to score, or an interval."""
+    return row["z"] is not None or row["inside90"] is not None
 
 
 def _interval_score(row: Row) -> float | None:

@@ -4,13 +4,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mesotrial.analysis import codes
 from mesotrial.analysis.endpoints import Outcomes
 from mesotrial.analysis.predict import TRIALS, Endpoint, Predictor, estimate
+from mesotrial.analysis.rows import (
+    endpoint_of,
+    endpoint_row,
+    number,
+    predicted_part,
+    published_part,
+    shown_value,
+    size_of,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,31 +98,8 @@ def _arms_known(result: PublishedResult, predictor: Predictor) -> bool:
 def _published_row(
     result: PublishedResult, trial: Outcomes, predictor: Predictor, page_figures: Mapping[PageKey, PageFigure]
 ) -> dict[str, Any]:
-    endpoint = Endpoint(result.code, result.arm, result.comparator or None, result.subgroup_code, result.time_months)
-    size = result.n_used or result.n
-    row = _row(endpoint, result.trial, trial, predictor, page_figures, size)
-    value, lower, upper = (_as_shown(number, result.unit) for number in (result.value, result.ci_low, result.ci_high))
-    z = math.nan
-    if result.scored and result.se and row["simulated"] is not None and value is not None:
-        z = codes.z_score(result.code, row["simulated"], value, result.se, result.n_used)
-    return row | {
-        "label": result.endpoint,
-        "assessor": result.assessor or None,
-        "published": value,
-        "published_lo": lower,
-        "published_hi": upper,
-        "published_level": result.ci_level,
-        "published_n": size,
-        "scored": "yes" if result.scored else "no",
-        "why_not": result.why_not or None,
-        "role": result.role,
-        "z": _number(z),
-        "inside90": _inside(value, row),
-        "confidence": result.confidence,
-        "ci_verified": result.ci_verified,
-        "source": result.source,
-        "doi": result.doi or None,
-    }
+    row = _row(endpoint_of(result), result.trial, trial, predictor, page_figures, size_of(result))
+    return row | published_part(result, row)
 
 
 def _row(
@@ -127,41 +111,20 @@ def _row(
     size: float | None = None,
 ) -> dict[str, Any]:
     """Return the row of an endpoint as if nobody had published it."""
-    predicted, observed = predictor.interval(endpoint, size), estimate(trial, endpoint)
+    observed = estimate(trial, endpoint)
     key = (endpoint.arm, endpoint.code, endpoint.time_months)
     page = page_figures.get(key) if endpoint.subgroup == "all" and endpoint.comparator is None else None
-    return {
-        "trial": trial_name,
-        "arm": endpoint.arm,
-        "comparator": endpoint.comparator,
-        "subgroup": endpoint.subgroup,
-        "code": endpoint.code,
-        "label": None,
-        "time_months": endpoint.time_months,
-        "assessor": None,
-        "simulated": _number(predicted.value),
-        "lo90": _number(predicted.lower),
-        "hi90": _number(predicted.upper),
-        "observed": _number(observed.value),
-        "observed_lo": _number(observed.lower),
-        "observed_hi": _number(observed.upper),
-        "published": None,
-        "published_lo": None,
-        "published_hi": None,
-        "published_level": None,
-        "published_n": None,
-        "page": None if page is None else _as_shown(page.value, page.unit),
-        "page_statement": None if page is None else page.statement,
-        "scored": "no",
-        "why_not": "not published",
-        "role": None,
-        "z": None,
-        "inside90": None,
-        "confidence": None,
-        "ci_verified": None,
-        "source": None,
-        "doi": None,
-    }
+    return (
+        endpoint_row(endpoint, trial_name)
+        | predicted_part(endpoint, predictor, size)
+        | {
+            "observed": number(observed.value),
+            "observed_lo": number(observed.lower),
+            "observed_hi": number(observed.upper),
+            "page": None if page is None else shown_value(page.value, page.unit),
+            "page_statement": None if page is None else page.statement,
+        }
+    )
 
 
 def _unpublished(design: Design, rows: Iterable[Mapping[str, Any]]) -> Iterable[Endpoint]:
@@ -178,13 +141,6 @@ def _unpublished(design: Design, rows: Iterable[Mapping[str, Any]]) -> Iterable[
                     yield Endpoint(code, arm.name, time_months=months)
 
 
-def _inside(value: float | None, row: Mapping[str, Any]) -> bool | None:
-    """Say whether a published value lies in the interval; a missing upper bound with a lower one was not reached."""
-    if value is None or row["lo90"] is None:
-        return None
-    return bool(row["lo90"] <= value <= (math.inf if row["hi90"] is None else row["hi90"]))
-
-
 def _sizes(design: Design, outcomes: Outcomes) -> dict[str, int]:
     return {arm.name: int(outcomes.members(arm.name).sum()) for arm in design.arms}
 
@@ -192,12 +148,3 @@ def _sizes(design: Design, outcomes: Outcomes) -> dict[str, int]:
 def _status_counts(tables: Mapping[str, pl.DataFrame]) -> dict[str, int]:
     counted = tables["adsl"]["RCODE"].value_counts(sort=True)
     return dict(sorted(counted.iter_rows()))
-
-
-def _as_shown(value: float | None, unit: str) -> float | None:
-    """Turn a published percentage into a fraction; leave months and ratios."""
-    return round(value / 100, 12) if value is not None and unit == "%" else value
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

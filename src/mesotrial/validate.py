@@ -1,0 +1,180 @@
+"""Every trial that can be run, simulated once and scored against what was published.
+
+One trial is in memory at a time. The result is the object of ``mesotrial validate --json`` ("mesotrial/scoreboard/1").
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from mesotrial.run import RequestError
+
+if TYPE_CHECKING:
+    from mesotrial.analysis import CarryOver, Predictor
+    from mesotrial.catalogue import Design, PublishedResult
+
+__all__ = ["PATIENTS", "Role", "validate"]
+
+PATIENTS = 2000  # of each arm: a rate of 20 % is then known to within 0.9 points
+Role = Literal["calibration", "validation", "all"]
+Progress = Callable[[int, int, str], None]
+
+
+def validate(
+    *,
+    role: Role = "all",
+    trials: Sequence[str] = (),
+    patients_per_arm: int = PATIENTS,
+    seed: int = 1,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Simulate each design of the catalogue with scored published results once, and return the scoreboard.
+
+    `trials` limits it to those (any of their names), `role` to the rows of that role. `progress` is called with
+    (patients done, patients in all, what is being done). The object has `schema`, `roles` (scores of each, overall and
+    by family, the carry-over baseline and the skill beside them), `rows` (one a scored published result; those without
+    a prediction say why in `not_predicted`), `not_predicted` (the same by trial and arm), `trials` (what was simulated,
+    with the result codes of its patients), `seed` and `patients_per_arm`. Equal arguments give equal scores, whatever
+    `threads` is.
+
+    Raises:
+        RequestError: no scored row is asked for, or patients, seed or role that cannot be.
+        UnknownNameError: no trial has a name of `trials`.
+    """
+    from mesotrial.analysis import CarryOver
+    from mesotrial.analysis.scoreboard import SCHEMA, roles_of, scored_row, unpredicted
+    from mesotrial.catalogue import published_results
+
+    roles = _roles(role)
+    _check(patients_per_arm, seed, threads)
+    published = published_results()
+    asked = _asked(published, roles, trials)
+    designs = dict(_designs({result.trial for result in asked}))
+    carry_over = CarryOver(published)
+    report = _Counter(progress, sum(len(design.arms) for design in designs.values()) * patients_per_arm)
+    rows: list[dict[str, Any]] = []
+    simulated: list[dict[str, Any]] = []
+    for trial in dict.fromkeys(result.trial for result in asked):
+        mine = [result for result in asked if result.trial == trial]
+        if (design := designs.get(trial)) is None:
+            rows += [scored_row(result, carry_over, None, "the trial has no design that can be run") for result in mine]
+            continue
+        found, about = _simulated(design, mine, carry_over, patients_per_arm, seed, threads, report)
+        rows += found
+        simulated.append(about)
+    return {
+        "schema": SCHEMA,
+        "seed": seed,
+        "patients_per_arm": patients_per_arm,
+        "roles": roles_of(rows, roles),
+        "not_predicted": unpredicted(rows),
+        "trials": simulated,
+        "rows": rows,
+    }
+
+
+def _roles(role: str) -> tuple[str, ...]:
+    known = ("calibration", "validation")
+    if role not in (*known, "all"):
+        raise RequestError(f"no role is called {role!r}; known: calibration, validation, all")
+    return known if role == "all" else (role,)
+
+
+def _check(patients_per_arm: int, seed: int, threads: int | None) -> None:
+    if patients_per_arm < 1:
+        raise RequestError(f"patients per arm must be at least 1, not {patients_per_arm}")
+    if threads is not None and threads < 1:
+        raise RequestError(f"threads must be at least 1, not {threads}")
+    if not 0 <= seed < 2**63:
+        raise RequestError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
+
+
+def _asked(
+    published: Iterable[PublishedResult], roles: Sequence[str], trials: Sequence[str]
+) -> tuple[PublishedResult, ...]:
+    from mesotrial.catalogue import published_results
+
+    wanted = {row.trial for name in trials for row in published_results(name)}
+    asked = tuple(
+        row for row in published if row.scored and row.se and row.role in roles and (not trials or row.trial in wanted)
+    )
+    if not asked:
+        of = f" of {', '.join(trials)}" if trials else ""
+        raise RequestError(f"no published result{of} with the role {' or '.join(roles)} is scored")
+    return asked
+
+
+def _designs(trials: set[str]) -> Iterator[tuple[str, Design]]:
+    """Yield the first design of the catalogue for each of `trials` that has one."""
+    from mesotrial.catalogue import entries, load_design
+
+    for entry in entries("trial"):
+        if entry.runnable:
+            design = load_design(entry.key)
+            if design.evidence_trial in trials:
+                trials = trials - {design.evidence_trial}
+                yield design.evidence_trial, design
+
+
+def _simulated(
+    design: Design,
+    results: Sequence[PublishedResult],
+    carry_over: CarryOver,
+    patients_per_arm: int,
+    seed: int,
+    threads: int | None,
+    report: _Counter,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the scored rows of a design's trial, and what its simulation was."""
+    from mesotrial.analysis import Outcomes, Predictor
+    from mesotrial.analysis.scoreboard import scored_row
+    from mesotrial.catalogue import CatalogueError
+    from mesotrial.engine import ModelError
+    from mesotrial.trial import simulate_trial
+
+    began = time.perf_counter()
+    refused, counts = "", {}
+    predictor: Predictor | None = None
+    try:
+        trial = simulate_trial(
+            design, patients_per_arm=patients_per_arm, seed=seed, threads=threads, progress=report.of(design)
+        )
+    except (CatalogueError, ModelError) as error:
+        refused = f"its design cannot be run: {error}".splitlines()[0]
+    else:
+        predictor = Predictor(Outcomes(trial.bank), seed, {arm.name: arm.n for arm in design.arms})
+        counts = dict(trial.status_counts)
+    report.finish(len(design.arms) * patients_per_arm)
+    arms = {arm.name for arm in design.arms}
+    rows = []
+    for result in results:
+        missing = [name for name in (result.arm, result.comparator) if name and name not in arms]
+        why = refused or (f"the design {design.name} has no arm {missing[0]}" if missing else "")
+        rows.append(scored_row(result, carry_over, None if why else predictor, why))
+    return rows, {
+        "trial": design.evidence_trial,
+        "design": design.name,
+        "arms": len(design.arms),
+        "status_counts": counts,
+        "seconds": time.perf_counter() - began,
+    }
+
+
+class _Counter:
+    """Progress over several trials as one: patients done so far, of all."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress or (lambda done, total, message: None)
+        self._total = total
+        self._before = 0
+
+    def of(self, design: Design) -> Progress:
+        """Return what one trial reports to."""
+        return lambda done, total, message: self._progress(self._before + done, self._total, design.name)
+
+    def finish(self, patients: int) -> None:
+        """End a trial of so many patients."""
+        self._before += patients
