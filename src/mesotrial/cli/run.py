@@ -146,7 +146,9 @@ def _ending(run: Run) -> str:
     if run.reused:
         return f"This run was finished already, on {run.status['finished'][:10]}: nothing was simulated anew."
     timings = run.provenance["timings"]
-    parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.items() if name != "total")
+    parts = ", ".join(
+        f"{name} {seconds:.1f} s" for name, seconds in timings.items() if name != "total" and seconds >= 0.05
+    )
     return f"{parts}; in all {timings['total']:.1f} s"
 
 

@@ -136,7 +136,7 @@ class _Work:
         from mesotrial.trial import simulate_trial
 
         trial = simulate_trial(self.design, **request, progress=self.report)
-        clock.stop("import", measured=trial.timings)
+        clock.stop("other", measured=trial.timings)
         self.step("Writing the tables")
         files = [DESIGN, *self.write_tables(trial), SUMMARY]
         clock.stop("write")
