@@ -3,8 +3,10 @@ scores against what was published, beside a baseline; and what a model may be fi
 """
 
 from mesotrial.analysis.baseline import CarryOver
+from mesotrial.analysis.competing import CumulativeIncidence, cumulative_incidence
 from mesotrial.analysis.cox import HazardRatio, LogRank, hazard_ratio, log_rank
 from mesotrial.analysis.endpoints import Outcomes, Survival
+from mesotrial.analysis.events import first_event
 from mesotrial.analysis.predict import Endpoint, Estimate, Predictor, estimate
 from mesotrial.analysis.rates import Proportion, clopper_pearson, proportion
 from mesotrial.analysis.score import score, score_rows
@@ -14,6 +16,7 @@ from mesotrial.analysis.targets import RefusedTargetError, calibration_targets, 
 
 __all__ = [
     "CarryOver",
+    "CumulativeIncidence",
     "Endpoint",
     "Estimate",
     "HazardRatio",
@@ -27,7 +30,9 @@ __all__ = [
     "Survival",
     "calibration_targets",
     "clopper_pearson",
+    "cumulative_incidence",
     "estimate",
+    "first_event",
     "hazard_ratio",
     "kaplan_meier",
     "log_rank",

@@ -23,12 +23,16 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 # Subgroups that the tables can tell apart: column and value of adsl.
-SUBGROUPS: Mapping[str, tuple[str, str] | None] = {
+SUBGROUPS: Mapping[str, tuple[str, str | int] | None] = {
     "all": None,
     "epithelioid": ("HISTBL", "EPITHELIOID"),
     "non_epithelioid": ("HISTBL", "NON-EPITHELIOID"),
     "pdl1_ge1": ("PDL1BL", ">=1%"),
     "pdl1_lt1": ("PDL1BL", "<1%"),
+    "ecog_0": ("ECOGBL", 0),
+    "ecog_ge1": ("ECOGBL", 1),
+    "female": ("SEX", "F"),
+    "male": ("SEX", "M"),
 }
 
 _CONTROLLED = ("CR", "PR", "SD")
