@@ -16,6 +16,12 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    """Pytest imports them by name, so two of one name in different folders hide each other."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mesotrial.cli import app
+
 HEAVY = ("antimony", "libsbml", "matplotlib", "numba", "numpy", "polars", "pyarrow", "pydantic", "scipy", "sympy")
 
 
@@ -41,7 +43,7 @@ def test_help_answers_at_once() -> None:
     assert min(seconds() for _ in range(5)) < 0.5
 
 
-@pytest.mark.parametrize("command", ["list", "show", "explain", "run", "report", "export-model", "schema"])
+@pytest.mark.parametrize("command", [str(command.name) for command in app.registered_commands])
 def test_every_command_teaches_with_examples(command: str) -> None:
     result = python("-m", "mesotrial", command, "--help")
     assert result.returncode == 0
