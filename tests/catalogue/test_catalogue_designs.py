@@ -8,13 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mesotrial.catalogue import (
     CatalogueError,
     DataError,
-    Design,
     RegimenError,
     Scans,
     design_from_text,
@@ -28,7 +25,6 @@ from mesotrial.catalogue._sources import packaged, packaged_names
 
 DESIGNS = packaged_names("designs")
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
-MAPS2 = packaged("designs", "maps2")[1]
 SMALL = """\
 name: what-if
 line: relapsed
@@ -69,20 +65,20 @@ def test_a_design_agrees_with_the_published_table(name: str) -> None:
     rows = published_results(design.evidence_trial)
     assert design.registry == rows[0].nct
     assert {arm.name for arm in design.arms} <= {row.arm for row in rows}
-    assert sum(arm.n for arm in design.arms) == rows[0].n_trial
+    analysed = {"DREAM3R": 174}  # of 214
+    assert sum(arm.n for arm in design.arms) == analysed.get(design.evidence_trial, rows[0].n_trial)
     by_arm = {
         row.arm: row.n_used for row in rows if row.code == "OS_MEDIAN" and row.subgroup_code == "all" and row.scored
     }
+    if name == "ms01":  # the table has no median of the one chemotherapy arm alone, but one of both together
+        by_arm["ASC+MVP"] = by_arm.pop("ASC+chemo (pooled)") - by_arm["ASC+vinorelbine"]
     assert {arm.name: arm.n for arm in design.arms} == by_arm
     assert design.scans.every_weeks in {row.scan_weeks for row in rows}
     if rows[0].median_age is not None:
         assert design.population.age_years.median == rows[0].median_age
     assert find(name).name == design.evidence_trial
-    last = (
-        max(row.time_months for row in rows if row.scored and row.time_months is not None)
-        if name != "determine"
-        else 12
-    )
+    times = [row.time_months for row in rows if row.scored and row.time_months is not None]
+    last = max(times, default=12) if name != "determine" else 12
     assert design.follow_up_months >= last
 
 
@@ -143,6 +139,7 @@ def test_scan_days() -> None:
         Scans("every now and then").scan_days(100)
 
 
+# fmt: off
 BAD = [
     ("line: relapsed", "line: relapsed\n  oops: [1", 3, "", "not readable as YAML"),
     ("line: relapsed", "line: third", 2, "line", "must be 'first' or 'relapsed'"),
@@ -190,11 +187,25 @@ BAD = [
         "population.age_years",
         "must lie between",
     ),
+    ("like: maps2", "like: maps2\n  weight_kg: {median: 70, sd: 9, low: -5, high: 90}", 5, "population.weight_kg", "low -5 is not possible"),
+    ("like: maps2", "like: maps2\n  weight_kg: {median: 70, sd: 9, low: 40, high: 900}", 5, "population.weight_kg", "high 900 is not possible"),
+    ("like: maps2", "like: maps2\n  weight_kg: {median: 70, sd: 9, low: 90, high: 40}", 5, "population.weight_kg", "low 90 must be less than high 40"),
+    ("like: maps2", "like: maps2\n  weight_kg: {median: 70, sd: -9, low: 40, high: 90}", 5, "population.weight_kg.sd", "must be more than 0"),
+    ("like: maps2", "like: maps2\n  epithelioid: -0.1", 5, "population.epithelioid", "must be at least 0 (here -0.1)"),
+    ("name: control", "name: ' NIVO'", 10, "arms[1].name", "two arms are called 'nivo' and ' NIVO'"),
+    ('"6 to 52w then 12"', '"120"', 14, "scans.every_weeks", "the first scan comes after the follow-up of 24 months has ended"),
+    ('"6 to 52w then 12"', '"6 to 12w then 500"', 14, "scans.every_weeks", "the last scan, in week 12, comes before the end of treatment"),
     ("line: relapsed", "line: relapsed\nevidence_trial: MARS3", 3, "evidence_trial", "did you mean MARS 2"),
     ("line: relapsed", "line: relapsed\nline: first", 3, "line", "written twice"),
+    ("follow_up_months: 24", "follow_up_months: 0", 15, "follow_up_months", "must be more than 0 (here 0)"),
+    ("follow_up_months: 24", "follow_up_months: 601", 15, "follow_up_months", "must be at most 600 (here 601)"),
+    ("line: relapsed", "line: relapsed\naccrual_months: -1", 3, "accrual_months", "must be at least 0 (here -1)"),
+    ("  every_weeks", "  window_days: 61\n  every_weeks", 14, "scans.window_days", "must be at most 60 (here 61)"),
+    ("name: nivo\n", "name: nivo\n    stop_rules: {toxicity_grade: 5}\n", 7, "arms[0].stop_rules.toxicity_grade", "must be at most 4 (here 5)"),
     ("follow_up_months: 24", "follow_up_months: .inf", 15, "follow_up_months", "must be a finite number"),
     ("follow_up_months: 24", "follow_up_months: '24'", 15, "follow_up_months", "must be a number (here '24')"),
 ]
+# fmt: on
 
 
 @pytest.mark.parametrize(("old", "new", "line", "path", "message"), BAD)
@@ -220,7 +231,11 @@ def test_an_error_names_file_line_field_and_remedy(
     [
         ("nivolumab 240 mg iw q2w", "iw", "expected a route"),
         ("nivolumap 240 mg IV q2w", "nivolumap", "did you mean nivolumab?"),
-        ("Keytruda 200 mg IV q3w", "Keytruda", "pembrolizumab is in the catalogue but cannot be simulated yet"),
+        ("Libtayo 350 mg IV q3w", "Libtayo", "cemiplimab is in the catalogue but cannot be simulated yet"),
+        ("nivolumab 240 mg PO q2w", "PO", "nivolumab is not given PO here; its routes: IV"),
+        ("nivolumab 240 mg IV x 6", "x", "says how many cycles, but not how long one is"),
+        ("nivolumab 240 mg IV q2w x 6 then x 3", "x", "says how many cycles, but not how long one is"),
+        ("nivolumab 240 mg IV q2w from week 200", "nivolumab", "starts on day 1400, after follow-up has ended"),
         ("nivolumab -240 mg IV q2w", "-240", "above 0"),
     ],
 )
@@ -232,6 +247,44 @@ def test_a_regimen_in_a_file_is_quoted_with_its_place(tmp_path: Path, text: str,
     first, quoted, carets = str(caught.value).splitlines()
     assert first.startswith(f"{file}, line 9, arms[0].regimens[0]: ")
     assert quoted[carets.index("^") : carets.rindex("^") + 1] == word
+
+
+@pytest.mark.parametrize(
+    ("second", "good"),
+    [
+        ("nivolumab 480 mg IV q4w from week 52", True),
+        ("nivolumab 480 mg IV q4w from week 24", False),
+        ("nivolumab 480 mg IV q4w from week 51", True),
+        ("Opdivo 480 mg IV once from week 50", False),
+        ("ipilimumab 1 mg/kg IV q6w", True),
+    ],
+)
+def test_one_drug_is_given_by_one_regimen_at_a_time(second: str, good: bool) -> None:
+    first = "nivolumab 240 mg IV over 30 min q2w"
+    text = SMALL.replace(f"      - {first}\n", f"      - {first} x 26\n      - {second}\n")
+    if good:
+        assert len(design_from_text(text).arms[0].regimens) == 2
+        return
+    with pytest.raises(RegimenError, match=r"line 10, arms\[0\].regimens\[1\]: overlaps with arms\[0\].regimens\[0\]"):
+        design_from_text(text)
+
+
+def test_alternatives_of_one_drug_do_not_overlap_but_an_alternative_and_a_common_regimen_do() -> None:
+    one_of = "    one_of: [{share: 0.5, regimens: [cisplatin 75 mg/m2 IV q3w]}, {share: 0.5, regimens: [cisplatin 50 mg/m2 IV q3w]}]\n"
+    text = SMALL.replace("    regimens: [placebo IV q2w]\n", "    regimens: [placebo IV q2w]\n" + one_of)
+    assert design_from_text(text).arms[1].drugs == ("placebo", "cisplatin")
+    with pytest.raises(
+        RegimenError, match=r"arms\[1\].one_of\[0\].regimens\[0\]: overlaps with arms\[1\].regimens\[0\]"
+    ):
+        design_from_text(text.replace("regimens: [placebo IV q2w]", "regimens: [cisplatin 75 mg/m2 IV q3w x 2]"))
+
+
+def test_a_design_may_have_one_arm() -> None:
+    design = load_design("javelin")
+    assert (len(design.arms), design.randomisation.ratio, design.randomisation.block) == (1, (1,), 1)
+    assert design_from_text(
+        SMALL.split("  - name: control")[0] + SMALL[SMALL.index("scans:") :]
+    ).randomisation.ratio == (1,)
 
 
 def test_shares_of_alternatives_add_up() -> None:
@@ -258,33 +311,6 @@ def test_files_that_are_not_there_or_not_text(tmp_path: Path) -> None:
     for text in ("", "- a list", "just words", "a: &x 1\nb: *x", "[" * 3000):
         with pytest.raises(DataError):
             design_from_text(text)
-
-
-_PIECES = st.sampled_from(
-    ["", "\n", " ", "  ", "- ", ":", "{", "}", "[", "]", '"', "'", "&a ", "*a", "!!python/x ", "#", "|", ">", "%", "~", "null", "-1", "0",
-     "1e999", ".nan", "0x", "0b2", "1_",
-     "2001-01-01", "nivolumab", "IV", "q0w", "\t", "\x00", "é", "<<: ", "? ", "---\n",
-     "...\n", "%YAML 1.1\n---\n", "yes", "9" * 5000]
-)  # fmt: skip
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, len(MAPS2)), st.integers(0, 40), _PIECES | st.text(max_size=8)), min_size=1, max_size=4
-    )
-)
-def test_a_mutated_file_is_a_design_or_a_catalogue_error(changes: list[tuple[int, int, str]]) -> None:
-    text = MAPS2
-    for at, cut, piece in changes:
-        text = text[:at] + piece + text[at + cut :]
-    try:
-        design = design_from_text(text, "mutated.yaml")
-    except CatalogueError as error:
-        assert "mutated.yaml" in str(error)
-        return
-    assert isinstance(design, Design)
-    assert design_from_text(design.to_yaml()) == design
 
 
 def test_the_schema_describes_every_field() -> None:

@@ -63,10 +63,16 @@ def test_an_unknown_name_gets_suggestions() -> None:
 
 
 def test_what_cannot_run_yet_says_so() -> None:
-    with pytest.raises(CatalogueError, match="design is not written yet; trials that can be run: checkmate743"):
+    with pytest.raises(
+        CatalogueError, match="design is not written yet; trials that can be run: beatmeso, checkmate743"
+    ):
         load_design("DENIM")
     with pytest.raises(CatalogueError, match="cannot be simulated yet"):
-        load_drug("Keytruda")
+        load_drug("Libtayo")
+    with pytest.raises(CatalogueError, match="ATOMIC-meso is in the catalogue as a trial, but its drug, pegargiminase"):
+        load_design("NCT02709512")
+    with pytest.raises(CatalogueError, match="not simulated: it starves tumours of arginine"):
+        load_drug("ADI-PEG20")
     with pytest.raises(CatalogueError, match="not a trial"):
         load_design("nivolumab")
     with pytest.raises(CatalogueError, match="not a drug"):
@@ -78,9 +84,12 @@ def test_kinds() -> None:
     assert names("trial")[:4] == ("MAPS2 (IFCT-1501)", "CheckMate 743", "CONFIRM", "DETERMINE")
     assert "Patient page" not in names("trial")
     assert {entry.name for entry in entries("drug") if entry.runnable} == {
-        "nivolumab", "ipilimumab", "tremelimumab", "cisplatin", "carboplatin", "pemetrexed", "placebo",
+        "nivolumab", "ipilimumab", "tremelimumab", "pembrolizumab", "atezolizumab", "avelumab", "durvalumab", "bevacizumab", "ramucirumab",
+        "cisplatin", "carboplatin", "pemetrexed", "gemcitabine", "vinorelbine", "mitomycin", "vinblastine", "placebo",
     }  # fmt: skip
-    assert {"nivolumab + ipilimumab", "platinum-pemetrexed chemotherapy"} <= {
+    assert {entry.name for entry in entries("trial") if entry.not_simulated} == {"ATOMIC-meso"}
+    assert find("ATOMIC-meso").runnable is False and len(published_results("ATOMIC-meso")) == 10
+    assert {"nivolumab + ipilimumab", "platinum-pemetrexed chemotherapy", "chemo-immunotherapy"} <= {
         entry.name for entry in entries("therapy") if entry.runnable
     }
     assert len(names("statement")) == 103

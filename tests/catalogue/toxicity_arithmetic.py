@@ -61,7 +61,30 @@ CHEMOTHERAPY = {
     "carboplatin": {
         "nausea": (0.30, 0.05), "thrombocytopenia": (0.20, 0.30), "neutropenia": (0.20, 0.35), "anaemia": (0.20, 0.25), "constipation": (0.10, 0.05),
     },
+    "gemcitabine": {
+        "neutropenia": (0.20, 0.50), "thrombocytopenia": (0.20, 0.20), "anaemia": (0.20, 0.15), "fatigue": (0.20, 0.10), "nausea": (0.20, 0.05),
+    },
+    "vinorelbine": {
+        "neutropenia": (0.35, 0.70), "anaemia": (0.20, 0.10), "constipation": (0.20, 0.08), "peripheral neuropathy": (0.15, 0.05), "fatigue": (0.10, 0.07),
+    },
+    "mitomycin": {
+        "thrombocytopenia": (0.35, 0.45), "neutropenia": (0.25, 0.30), "anaemia": (0.20, 0.20), "nausea": (0.20, 0.05),
+    },
+    "vinblastine": {
+        "neutropenia": (0.45, 0.75), "constipation": (0.30, 0.10), "peripheral neuropathy": (0.25, 0.15),
+    },
 }  # fmt: skip
+# A drug carries this share of a doublet's events. Mitomycin and vinblastine share theirs, for with cisplatin they make a doublet of three [guess].
+CHEMOTHERAPY_SHARE = {"mitomycin": 0.25, "vinblastine": 0.25}
+# Grade 3 or worse in MAPS with and without bevacizumab (Zalcman 2016, abstract read), and any grade of epistaxis and grade 3 of proteinuria (quoted in a
+# secondary source, not checked); the share that is severe where only one grade is known is a [guess]; patients who stopped for toxicity as quoted there.
+BEVACIZUMAB = {"hypertension": (0.23, 0.0), "thromboembolic event": (0.059, 0.013), "proteinuria": (0.031, 0.0)}
+BEVACIZUMAB_SEVERE = {"hypertension": 0.4, "thromboembolic event": 0.6, "proteinuria": 0.2}
+EPISTAXIS, EPISTAXIS_SEVERE = (0.374, 0.063), 0.01
+BEVACIZUMAB_STOPPED = (0.243, 0.06)
+# Grade 3-4 in RAMES with and without ramucirumab (quoted in a news item on Pinto 2021, not checked in the paper).
+RAMUCIRUMAB = {"hypertension": (0.06, 0.0), "neutropenia": (0.20, 0.12), "fatigue": (0.05, 0.04)}
+RAMUCIRUMAB_SEVERE = {"hypertension": 0.4, "neutropenia": 0.5, "fatigue": 0.13}
 
 
 def published(trial: str, arm: str, code: str, months: float | None = None) -> float:
@@ -125,6 +148,8 @@ def arms() -> dict[str, AtRisk]:
 
     confirm = (published("CONFIRM", "nivo", "PFS_MEDIAN"), published("CONFIRM", "nivo", "PFS_RATE", 12))
     shape = math.log(math.log(1 / confirm[1]) / math.log(2)) / math.log(12 / confirm[0])
+    chemo = (published("CheckMate 743", "chemo", "PFS_MEDIAN"), published("CheckMate 743", "chemo", "PFS_RATE", 24))
+    chemo_shape = math.log(math.log(1 / chemo[1]) / math.log(2)) / math.log(24 / chemo[0])
     return {
         "confirm nivo": two_points("CONFIRM", "nivo", 12, 12),
         "confirm placebo": two_points("CONFIRM", "placebo", 12, 12),
@@ -133,6 +158,11 @@ def arms() -> dict[str, AtRisk]:
         "checkmate chemo": two_points("CheckMate 743", "chemo", 24, 6 * 21 / 30.4375),
         # No later point is published: the shape of CONFIRM's nivolumab arm.
         "determine treme": AtRisk.weibull(published("DETERMINE", "treme", "PFS_MEDIAN"), shape, 24),
+        # Until progression; no later point is published: the shape of CheckMate 743's chemotherapy arm and of CONFIRM's nivolumab arm.
+        "maps bev": AtRisk.weibull(published("MAPS", "bev+chemo", "PFS_MEDIAN"), chemo_shape, 60),
+        "maps chemo": AtRisk.weibull(published("MAPS", "chemo", "PFS_MEDIAN"), chemo_shape, 6 * 21 / 30.4375),
+        "rames ram": AtRisk.weibull(published("RAMES", "gem+ram", "PFS_MEDIAN"), shape, 60),
+        "rames gem": AtRisk.weibull(published("RAMES", "gem+placebo", "PFS_MEDIAN"), shape, 60),
         "javelin": AtRisk.weibull(published("JAVELIN Solid Tumor", "avelumab", "PFS_MEDIAN"), shape, 24),
     }
 
@@ -176,6 +206,43 @@ def nivolumab() -> Block:
     return block | {"other treatment-related event": (left / OTHER_SEVERE, left)}
 
 
+def avelumab() -> Block:
+    """Any grade as nivolumab, whose rarer terms come from JAVELIN anyway; grade 3-4 in all as in JAVELIN, shared out as nivolumab's are."""
+    nivo = {term: hazards for term, hazards in nivolumab().items() if term != "other treatment-related event"}
+    severe = arms()["javelin"].hazard(published("JAVELIN Solid Tumor", "avelumab", "TRAE_G34"), PD1_ONSET)
+    factor = (severe - total(background(), 1)) / total(nivo, 1)
+    return {term: (hazards[0], hazards[1] * factor) for term, hazards in nivo.items()}
+
+
+def bevacizumab() -> Block:
+    """Events per year at a constant hazard: what the bevacizumab arm has beyond chemotherapy alone."""
+    with_it, without = arms()["maps bev"], arms()["maps chemo"]
+    block = {}
+    for term, (more, less) in BEVACIZUMAB.items():
+        severe = with_it.hazard(more, None) - without.hazard(less, None)
+        block[term] = (severe / BEVACIZUMAB_SEVERE[term], severe)
+    any_grade = with_it.hazard(EPISTAXIS[0], None) - without.hazard(EPISTAXIS[1], None)
+    return block | {"epistaxis": (any_grade, any_grade * EPISTAXIS_SEVERE)}
+
+
+def bevacizumab_stop_fraction() -> float:
+    with_it, without = arms()["maps bev"], arms()["maps chemo"]
+    stopped = with_it.hazard(BEVACIZUMAB_STOPPED[0], None) - without.hazard(BEVACIZUMAB_STOPPED[1], None)
+    return stopped / total(bevacizumab(), 1)
+
+
+def ramucirumab() -> Block:
+    """Hypertension, neutropenia and fatigue as in RAMES; proteinuria and epistaxis as bevacizumab, by class."""
+    with_it, without = arms()["rames ram"], arms()["rames gem"]
+    block = {}
+    for term, (more, less) in RAMUCIRUMAB.items():
+        severe = max(with_it.hazard(more, None) - without.hazard(less, None), 0.0)
+        block[term] = (severe / RAMUCIRUMAB_SEVERE[term], severe)
+    return {term: hazards for term, hazards in block.items() if hazards[1] > 0} | {
+        term: bevacizumab()[term] for term in ("proteinuria", "epistaxis")
+    }
+
+
 def ipilimumab() -> Block:
     risk, base, nivo = arms()["checkmate nivo+ipi"], background(), nivolumab()
     any_grade, g34 = (
@@ -202,10 +269,13 @@ def tremelimumab() -> Block:
 
 
 def chemotherapy(drug: str) -> Block:
-    """Events per cycle of one of the two drugs of the arm: pemetrexed and the platinum carry half each."""
+    """Events per cycle of one drug: pemetrexed and the platinum carry half each of what their doublet causes; other drugs by class."""
+    half = CHEMOTHERAPY_SHARE.get(drug, 0.5)
     risk, base = arms()["checkmate chemo"], background()
     any_grade, g34 = (
-        risk.hazard(published("CheckMate 743", "chemo", code), None, (total(base, grade), PD1_ONSET)) * CYCLE_YEARS / 2
+        risk.hazard(published("CheckMate 743", "chemo", code), None, (total(base, grade), PD1_ONSET))
+        * CYCLE_YEARS
+        * half
         for grade, code in enumerate(("TRAE_ANY", "TRAE_G34"))
     )
     return {term: (any_grade * shares[0], g34 * shares[1]) for term, shares in CHEMOTHERAPY[drug].items()}
@@ -245,6 +315,9 @@ if __name__ == "__main__":
         "nivolumab": nivolumab(),
         "ipilimumab": ipilimumab(),
         "tremelimumab": tremelimumab(),
+        "avelumab": avelumab(),
+        "bevacizumab": bevacizumab(),
+        "ramucirumab": ramucirumab(),
     }.items():
         print(drug, "total", [round(total(block, grade), 3) for grade in (0, 1)])
         for term, hazards in block.items():
@@ -258,6 +331,7 @@ if __name__ == "__main__":
     print(
         "fractions", fractions("nivo+ipi", "checkmate nivo+ipi", PD1_ONSET), fractions("chemo", "checkmate chemo", None)
     )
+    print("bevacizumab stopped", bevacizumab_stop_fraction())
     print(
         "troughs",
         trough_mg_per_l("tremelimumab", 10, 28),

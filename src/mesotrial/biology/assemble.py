@@ -31,8 +31,8 @@ _UNITS = {
     "1/day": "per_day",
     "day": "day",
 }
+_DOSED = {"antibody": ("central",), "cytotoxic": ("central", "effect_amount"), "kpd": ("effect_amount",)}
 _COVARIATE_UNITS = {"weight_kg": "kg", "bsa_m2": "m2", "albumin_g_per_l": "g_per_L", "egfr_ml_per_min": "mL_per_min"}
-_DOSED = {"antibody": ("central",), "cytotoxic": ("central", "effect_amount")}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Assembly:
     dosed
         Per drug, the states that a dose in mg enters.
     concentrations
-        Per drug, the observable of its plasma concentration, mg/L.
+        Per drug with a plasma level, the observable of its concentration, mg/L.
     flags
         Per drug, the parameters (0 or 1) that its regimen flags set.
 
@@ -77,7 +77,7 @@ def assemble(drugs: Sequence[Drug] = ()) -> Assembly:
         antimony=text,
         sbml=antimony_to_sbml(text),
         dosed={drug.name: tuple(f"{drug.name}_{state}" for state in _DOSED[_pk(drug).model]) for drug in active},
-        concentrations={drug.name: f"{drug.name}_concentration" for drug in active},
+        concentrations={drug.name: f"{drug.name}_concentration" for drug in active if _pk(drug).model != "kpd"},
         flags={drug.name: tuple(f"{drug.name}_{flag.name}" for flag in _pk(drug).flags) for drug in active},
     )
 
@@ -99,7 +99,9 @@ def _drug_parts(drug: Drug) -> list[str]:
         lines.append(f"const {drug.name}_{flag.name} = 0;  // 1: {flag.meaning}")
     for name, parameter in pk.parameters.items():
         lines += _individual(drug.name, name, parameter, [c for c in pk.covariates if c.on == name], flags)
-    parts = ["\n".join(lines) + "\n", _read("pharmacokinetics", f"{pk.model}.ant").replace("$drug", drug.name)]
+    stationary = pk.model == "antibody" and "CL_Emax" not in pk.parameters
+    form = "antibody_stationary" if stationary else pk.model
+    parts = ["\n".join(lines) + "\n", _read("pharmacokinetics", f"{form}.ant").replace("$drug", drug.name)]
     for effect in drug.effects:
         values = _effect_values(drug.name, effect)
         parts.append("\n".join(values) + "\n" + _read("effects", f"{effect.on}.ant").replace("$drug", drug.name))
@@ -107,12 +109,15 @@ def _drug_parts(drug: Drug) -> list[str]:
 
 
 def _effect_values(drug: str, effect: Effect) -> list[str]:
-    """Return the constants that an effect's file reads: the EC50, or the share of a full cycle and the exposure it stands for."""
+    """Return the constants that an effect's file reads: the EC50, or the share of a full cycle and the exposure or dose it stands for."""
     note = f"{effect.source} [{effect.status}]"
     if effect.ec50_mg_per_l is not None:
         return [f"const {drug}_EC50_{effect.on} = {effect.ec50_mg_per_l!r} mg_per_L;  // {note}"]
+    share = f"const {drug}_share = {effect.cycle_share!r};  // {note}"
+    if effect.reference_dose_mg_per_m2 is not None:
+        return [share, f"const {drug}_dose_reference = {effect.reference_dose_mg_per_m2!r} mg_per_m2;  // {note}"]
     return [
-        f"const {drug}_share = {effect.cycle_share!r};  // {note}",
+        share,
         f"const {drug}_AUC_reference = {effect.reference_auc_mg_day_per_l!r} mg_day_per_L;  // {note}",
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,12 @@ from mesotrial.catalogue._file_schema import Amount, Count, FileModel, Flag, Num
 
 __all__ = ["DesignFile", "json_schema"]
 
+# A limit beside the default would give way to the wider one of the type, so limits are types.
+Months = Annotated[Number, Field(ge=0, le=600)]
+MonthsAfter = Annotated[Number, Field(gt=0, le=600)]
+Grade = Annotated[Count, Field(ge=2, le=4)]
+RatePerYear = Annotated[Number, Field(ge=0, le=10)]
+WindowDays = Annotated[Number, Field(ge=0, le=60)]
 Endpoint = Literal["ORR", "DCR", "DCR_AT", "PD_BEST", "DOR", "TTR", "PFS", "OS", "TOX"]
 
 
@@ -53,14 +59,11 @@ class PopulationFile(FileModel):
 class StopRulesFile(FileModel):
     """When treatment ends besides progression."""
 
-    toxicity_grade: Count = Field(
-        d.StopRules.toxicity_grade, ge=2, le=4, description="lowest grade of an event that can end treatment"
+    toxicity_grade: Grade = Field(
+        d.StopRules.toxicity_grade, description="lowest grade of an event that can end treatment"
     )
-    dropout_per_year: Number = Field(
-        d.StopRules.dropout_per_year,
-        ge=0,
-        le=10,
-        description="rate of leaving the trial for no stated reason, per year",
+    dropout_per_year: RatePerYear = Field(
+        d.StopRules.dropout_per_year, description="rate of leaving the trial for no stated reason, per year"
     )
 
 
@@ -120,9 +123,7 @@ class ScansFile(FileModel):
         d.Scans.confirmation, description="whether a response needs a second scan at least 4 weeks later"
     )
     assessor: Literal["bicr", "investigator", "unknown"] = Field(d.Scans.assessor, description="who reads the scans")
-    window_days: Number = Field(
-        d.Scans.window_days, ge=0, le=60, description="largest number of days a scan is early or late"
-    )
+    window_days: WindowDays = Field(d.Scans.window_days, description="largest number of days a scan is early or late")
     missed_rate: Share = Field(d.Scans.missed_rate, description="share of scans that are missed")
 
 
@@ -136,12 +137,8 @@ class DesignFile(FileModel):
     arms: list[ArmFile] = Field(min_length=1, description="the arms, each with name, n and regimens")
     randomisation: RandomisationFile | None = Field(None, description="ratio, strata and block")
     scans: ScansFile = Field(description="every_weeks, and how scans are read")
-    follow_up_months: Number = Field(
-        gt=0, le=600, description="months from the last patient in to the end of the trial"
-    )
-    accrual_months: Number = Field(
-        d.Design.accrual_months, ge=0, le=600, description="months from the first to the last patient in"
-    )
+    follow_up_months: MonthsAfter = Field(description="months from the last patient in to the end of the trial")
+    accrual_months: Months = Field(d.Design.accrual_months, description="months from the first to the last patient in")
     censoring: Literal["fda", "ema"] = Field(
         d.Design.censoring, description="rules that censor progression-free survival"
     )

@@ -97,11 +97,13 @@ class ResidualFile(FileModel):
 class PKFile(FileModel):
     """Population pharmacokinetics; `source` and `status` hold for every number that has none of its own."""
 
-    model: Literal["antibody", "cytotoxic"] = Field(description="antibody (time-varying clearance) or cytotoxic")
+    model: Literal["antibody", "cytotoxic", "kpd"] = Field(
+        description="antibody, cytotoxic, or kpd: no plasma level, the effect follows the dose"
+    )
     source: Word = Field(description="a key of the file's sources")
     status: StatusWord = Field(description="verified, recalled, derived or guess")
     parameters: dict[ParameterName, ParameterFile] = Field(
-        description="CL V1 Q V2, for an antibody also CL_Emax CL_T50 CL_Hill"
+        description="CL V1 Q V2, for an antibody whose clearance changes also CL_Emax CL_T50 CL_Hill; none for kpd"
     )
     correlations: list[CorrelationFile] = Field(default_factory=list, description="correlations of random effects")
     covariates: list[CovariateFile] = Field(default_factory=list, description="covariate effects")
@@ -116,13 +118,16 @@ class EffectFile(Sourced):
 
     source: Word = Field(description="a key of the file's sources")
     status: StatusWord = Field(description="verified, recalled, derived or guess")
-    on: Literal["pd1", "ctla4", "cytotoxic"] = Field(description="the target in the model")
+    on: Literal["pd1", "pdl1", "ctla4", "vascular", "cytotoxic"] = Field(description="the target in the model")
     ec50_mg_per_l: Amount | None = Field(None, description="plasma concentration of half the effect, mg/L")
     cycle_share: Amount | None = Field(
         None, description="share of the effect of a full cycle of chemotherapy that the reference exposure brings"
     )
     reference_auc_mg_day_per_l: Amount | None = Field(
         None, description="exposure to one dose in a reference patient, mg day/L"
+    )
+    reference_dose_mg_per_m2: Amount | None = Field(
+        None, description="for a drug without a plasma level, the dose that stands for the reference exposure, mg/m2"
     )
     note: Text = Field("", description="what a reader should know")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mesotrial.catalogue import design as d
 from mesotrial.catalogue._build import build, built
+from mesotrial.catalogue._check_design import check_arms, check_continuous, check_scans
 from mesotrial.catalogue._sources import packaged, packaged_names, read_text
 from mesotrial.catalogue._yaml import Document, dotted, read_yaml
 from mesotrial.catalogue._yaml import Path as FieldPath
@@ -62,7 +63,7 @@ def _catalogue_name(text: str) -> str:
     if entry.kind == "trial" and entry.runnable:
         return entry.key
     what = "a trial" if entry.kind == "trial" else f"a {entry.kind}"
-    reason = "its design is not written yet" if entry.kind == "trial" else "not a trial"
+    reason = entry.not_simulated or "its design is not written yet" if entry.kind == "trial" else "not a trial"
     raise CatalogueError(
         f"{entry.name} is in the catalogue as {what}, but {reason}; trials that can be run: {', '.join(designs)}"
     )
@@ -71,9 +72,6 @@ def _catalogue_name(text: str) -> str:
 def _build_design(document: Document, source: str) -> d.Design:
     data = document.data
     arms = tuple(_arm(document, ("arms", i), item) for i, item in enumerate(data["arms"]))
-    for i, arm in enumerate(arms):
-        if arm.name in [other.name for other in arms[:i]]:
-            raise document.error(("arms", i, "name"), f"two arms are called {arm.name!r}; give each its own name")
     given = {
         "title": data.get("title") or data["name"],
         "population": _population(document),
@@ -85,7 +83,10 @@ def _build_design(document: Document, source: str) -> d.Design:
     }
     if data.get("evidence_trial"):
         given["evidence_trial"] = _evidence_trial(document, data["evidence_trial"])
-    return build(d.Design, data, **given)
+    design: d.Design = build(d.Design, data, **given)
+    check_arms(document, arms, design.follow_up_months)
+    check_scans(document, arms, design.scans, design.accrual_months, design.follow_up_months)
+    return design
 
 
 def _arm(document: Document, path: FieldPath, data: Mapping[str, Any]) -> d.Arm:
@@ -177,15 +178,7 @@ def _merged_population(document: Document, own: Mapping[str, Any]) -> dict[str, 
 
 def _continuous(document: Document, name: str, data: Mapping[str, Any]) -> d.Continuous:
     spec = build(d.Continuous, data)
-    path = ("population", name)
-    if (spec.sd is None) == (spec.cv_percent is None):
-        raise document.error(path, "needs either sd (normal) or cv_percent (log-normal)")
-    if not spec.low < spec.median < spec.high:
-        raise document.error(
-            path, f"the median {spec.median:g} must lie between low {spec.low:g} and high {spec.high:g}"
-        )
-    if spec.low <= 0:
-        raise document.error(path, f"low must be more than 0 (here {spec.low:g})")
+    check_continuous(document, name, spec)
     return spec
 
 

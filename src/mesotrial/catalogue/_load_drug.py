@@ -30,7 +30,9 @@ _UNITS = {
     "h": ("day", 1 / 24),
     "1": ("1", 1.0),
 }
-_NEEDED = {"cytotoxic": ("CL", "V1", "Q", "V2"), "antibody": ("CL", "V1", "Q", "V2", "CL_Emax", "CL_T50", "CL_Hill")}
+_TWO_COMPARTMENTS = ("CL", "V1", "Q", "V2")
+_CHANGING = ("CL_Emax", "CL_T50", "CL_Hill")
+_NEEDED = {"cytotoxic": _TWO_COMPARTMENTS, "antibody": _TWO_COMPARTMENTS, "kpd": ()}
 _DAYS_PER_YEAR = 365.25
 
 
@@ -74,15 +76,7 @@ def _build_drug(document: Document, other_names: tuple[str, ...]) -> d.Drug:
         immunity=tuple(data.get("immunity", ())),
         routes=tuple(data["routes"]),
         pk=_pk(document, data["pk"]) if data.get("pk") else None,
-        effects=tuple(
-            build(
-                d.Effect,
-                item,
-                source=_source(document, ("effects", i, "source"), item["source"]),
-                ec50_mg_per_l=item.get("ec50_mg_per_l"),
-            )
-            for i, item in enumerate(data.get("effects", ()))
-        ),
+        effects=tuple(_effect(document, ("effects", i), item) for i, item in enumerate(data.get("effects", ()))),
         toxicity=_events(document, "toxicity"),
         background=_events(document, "background"),
         other_names=other_names,
@@ -101,6 +95,8 @@ def _canonical_name(name: str) -> str:
     if entry.name in drugs:
         return entry.name
     what = f"of kind {entry.kind}, not a drug" if entry.kind != "drug" else "a drug that cannot be simulated yet"
+    if entry.kind == "drug" and entry.not_simulated:
+        what = f"a drug that is not simulated: {entry.not_simulated}"
     raise CatalogueError(f"{entry.name} is {what}; drugs that can be simulated: {', '.join(drugs)}")
 
 
@@ -123,7 +119,8 @@ def _pk(document: Document, data: Mapping[str, Any]) -> d.PK:
             )
         if (item["form"] in ("power", "logpower")) != (item.get("reference") is not None):
             raise document.error(path, "power and logpower need a reference; exp and add have none")
-    missing = [name for name in _NEEDED[data["model"]] if name not in data["parameters"]]
+    changing = _CHANGING if any(name in data["parameters"] for name in _CHANGING) else ()
+    missing = [name for name in (*_NEEDED[data["model"]], *changing) if name not in data["parameters"]]
     if missing:
         raise document.error(("pk", "parameters"), f"a {data['model']} model also needs {', '.join(missing)}")
     half_life = data.get("label_half_life")
@@ -148,6 +145,24 @@ def _pk(document: Document, data: Mapping[str, Any]) -> d.PK:
         residual_proportional=residual.get("proportional"),
         residual_additive_mg_per_l=residual.get("additive_mg_per_l"),
         alternatives=data.get("alternatives", ""),
+    )
+
+
+def _effect(document: Document, path: FieldPath, item: Mapping[str, Any]) -> d.Effect:
+    model = (document.data.get("pk") or {}).get("model")
+    if item["on"] == "cytotoxic":
+        reference = "reference_dose_mg_per_m2" if model == "kpd" else "reference_auc_mg_day_per_l"
+        needed: tuple[str, ...] = ("cycle_share", reference)
+    else:
+        needed = ("ec50_mg_per_l",)
+    missing = [name for name in needed if item.get(name) is None]
+    if missing:
+        raise document.error(path, f"an effect on {item['on']} also needs {', '.join(missing)}")
+    return build(
+        d.Effect,
+        item,
+        source=_source(document, (*path, "source"), item["source"]),
+        ec50_mg_per_l=item.get("ec50_mg_per_l"),
     )
 
 

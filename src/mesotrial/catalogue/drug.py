@@ -90,11 +90,12 @@ class RegimenFlag:
 class PK:
     """Population pharmacokinetics: two compartments, intravenous.
 
-    ``antibody`` has CL V1 Q V2 and CL(t) = CL * exp(CL_Emax * t^CL_Hill / (CL_T50^CL_Hill + t^CL_Hill)); ``cytotoxic`` has CL V1 Q V2.
+    ``antibody`` has CL V1 Q V2 and, where clearance changes over treatment, CL(t) = CL * exp(CL_Emax * t^CL_Hill / (CL_T50^CL_Hill + t^CL_Hill));
+    ``cytotoxic`` has CL V1 Q V2; ``kpd`` has no parameters and no plasma level, its effect follows the dose per m2.
     ``correlations`` are those of the random effects of two parameters. Residual errors are of a measured concentration.
     """
 
-    model: Literal["antibody", "cytotoxic"]
+    model: Literal["antibody", "cytotoxic", "kpd"]
     parameters: Mapping[str, PKParameter]
     correlations: Mapping[tuple[str, str], float]
     covariates: tuple[PKCovariate, ...]
@@ -109,16 +110,17 @@ class PK:
 class Effect:
     """What the drug acts on, and how strongly.
 
-    By concentration: ``ec50_mg_per_l`` in plasma. By dose (``cytotoxic``): ``cycle_share`` of the effect of a full cycle of chemotherapy comes from an
-    exposure of ``reference_auc_mg_day_per_l``. One of the two is given.
+    By concentration: ``ec50_mg_per_l`` in plasma. By dose (``cytotoxic``): ``cycle_share`` of the effect of a full cycle of platinum-pemetrexed comes from
+    one dose with an exposure of ``reference_auc_mg_day_per_l``, or of ``reference_dose_mg_per_m2`` where there is no plasma level. One of the two is given.
     """
 
-    on: Literal["pd1", "ctla4", "cytotoxic"]
+    on: Literal["pd1", "pdl1", "ctla4", "vascular", "cytotoxic"]
     ec50_mg_per_l: float | None
     source: str
     status: Status
     cycle_share: float | None = None
     reference_auc_mg_day_per_l: float | None = None
+    reference_dose_mg_per_m2: float | None = None
     note: str = ""
 
 

@@ -27,7 +27,7 @@ class Entry:
 
     ``key`` opens it (a design's or drug's name for `load_design` and `load_drug`, a statement's id), empty where there is nothing to open.
     ``runnable`` says whether it can be simulated today; ``drugs`` are those a therapy is made of.
-    ``immunity`` is the page's division: active or passive, specific or nonspecific.
+    ``immunity`` is the page's division: active or passive, specific or nonspecific. ``not_simulated`` says why it never will be, where that is known.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Entry:
     other_names: tuple[str, ...] = ()
     immunity: tuple[str, ...] = ()
     drugs: tuple[str, ...] = ()
+    not_simulated: str = ""
 
 
 def find(name: str) -> Entry:
@@ -144,7 +145,7 @@ def _listed() -> Iterator[Entry]:
         elif kind == "therapy":
             runnable = bool(parts) and all(part in drugs for part in parts)
         immunity = tuple(row["immunity"].split(";")) if row["immunity"] else ()
-        yield Entry(name, kind, key, runnable, row["note"], (), immunity, parts)
+        yield Entry(name, kind, key, runnable, row["note"], (), immunity, parts, row["not_simulated"])
 
 
 def _unlisted() -> Iterator[Entry]:

@@ -225,6 +225,8 @@ class _Parser:
         word = self.take("an interval: q2w (weeks), q21d (days), daily or once")
         if word.lower == "once":
             return Phase(1.0, 1)
+        if word.lower[0] in "x×":
+            self.fail(word, "says how many cycles, but not how long one is; write the interval first, as in `q3w x 6`")
         return Phase(self.interval(word), self.cycles())
 
     def interval(self, word: _Word) -> float:

@@ -1,0 +1,149 @@
+"""What a design's parts must be together: regimens that fit their drug and each other, scans that meet treatment, covariates that a person can have.
+
+Each check says one thing; the types of the single fields were checked before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mesotrial.catalogue import design as d
+from mesotrial.catalogue._sources import packaged
+from mesotrial.catalogue._yaml import Document, dotted
+from mesotrial.catalogue._yaml import Path as FieldPath
+from mesotrial.catalogue.errors import RegimenError
+from mesotrial.catalogue.regimen import Regimen
+
+__all__ = ["check_arms", "check_continuous", "check_scans"]
+
+DAYS_PER_MONTH = 30.4375
+# Beyond what any person has: they catch a slipped decimal point or another unit.
+_LIMITS = {
+    "age_years": (1.0, 120.0),
+    "weight_kg": (20.0, 400.0),
+    "height_cm": (80.0, 250.0),
+    "albumin_g_per_l": (5.0, 80.0),
+    "ldh_u_per_l": (20.0, 20_000.0),
+    "egfr_ml_per_min": (5.0, 250.0),
+}
+_LONGEST_WITHOUT_SCAN_DAYS = 182.0
+
+
+def check_continuous(document: Document, name: str, spec: d.Continuous) -> None:
+    """Refuse a covariate's distribution that no group of people has."""
+    path: FieldPath = ("population", name)
+    least, most = _LIMITS[name]
+    if (spec.sd is None) == (spec.cv_percent is None):
+        raise document.error(path, "needs either sd (normal) or cv_percent (log-normal)")
+    if spec.low >= spec.high:
+        raise document.error(path, f"low {spec.low:g} must be less than high {spec.high:g}")
+    if not spec.low < spec.median < spec.high:
+        raise document.error(
+            path, f"the median {spec.median:g} must lie between low {spec.low:g} and high {spec.high:g}"
+        )
+    if spec.low < least or spec.high > most:
+        wrong = f"low {spec.low:g}" if spec.low < least else f"high {spec.high:g}"
+        raise document.error(path, f"{wrong} is not possible; {name} lies between {least:g} and {most:g}")
+
+
+def check_arms(document: Document, arms: Sequence[d.Arm], follow_up_months: float) -> None:
+    """Refuse arms of one name, a route that a drug does not have, and regimens that overlap or never begin."""
+    horizon = follow_up_months * DAYS_PER_MONTH
+    seen: dict[str, str] = {}
+    for i, arm in enumerate(arms):
+        key = " ".join(arm.name.casefold().split())
+        if key in seen:
+            called = repr(arm.name) if seen[key] == arm.name else f"{seen[key]!r} and {arm.name!r}"
+            raise document.error(("arms", i, "name"), f"two arms are called {called}; give each its own name")
+        seen[key] = arm.name
+        for path, regimen in _all_regimens(i, arm):
+            _check_route(document, path, regimen)
+            if regimen.start_day >= min(horizon, arm.max_treatment_days or math.inf):
+                until = "treatment" if regimen.start_day < horizon else "follow-up"
+                raise _regimen_error(
+                    document, path, regimen, f"starts on day {regimen.start_day:g}, after {until} has ended"
+                )
+        for together in _given_together(i, arm):
+            _check_overlap(document, together)
+
+
+def check_scans(
+    document: Document, design_arms: Sequence[d.Arm], scans: d.Scans, accrual: float, follow_up: float
+) -> None:
+    """Refuse scans of which none, or none of the later ones, falls into the trial."""
+    path: FieldPath = ("scans", "every_weeks")
+    if not scans.scan_days(follow_up * DAYS_PER_MONTH):
+        raise document.error(path, f"the first scan comes after the follow-up of {follow_up:g} months has ended")
+    horizon = (accrual + follow_up) * DAYS_PER_MONTH
+    last_scan = scans.scan_days(horizon)[-1]
+    for i, arm in enumerate(design_arms):
+        end = min(
+            max(_last_day(regimen) for _, regimen in _all_regimens(i, arm)), arm.max_treatment_days or math.inf, horizon
+        )
+        if end > last_scan + _LONGEST_WITHOUT_SCAN_DAYS:
+            raise document.error(
+                path,
+                f"the last scan, in week {last_scan / 7:g}, comes before the end of treatment in arm {arm.name!r}, about week {end / 7:.0f}",
+            )
+
+
+def _all_regimens(place: int, arm: d.Arm) -> Iterator[tuple[FieldPath, Regimen]]:
+    """Give every regimen of an arm with its path in the file."""
+    for k, regimen in enumerate(arm.regimens):
+        yield ("arms", place, "regimens", k), regimen
+    for j, choice in enumerate(arm.one_of):
+        for k, regimen in enumerate(choice.regimens):
+            yield ("arms", place, "one_of", j, "regimens", k), regimen
+
+
+def _given_together(place: int, arm: d.Arm) -> Iterator[list[tuple[FieldPath, Regimen]]]:
+    """Give the regimens that one patient may get, for every choice."""
+    every = list(_all_regimens(place, arm))
+    common = [item for item in every if item[0][2] == "regimens"]
+    for j in range(max(1, len(arm.one_of))):
+        yield common + [item for item in every if item[0][2] == "one_of" and item[0][3] == j]
+
+
+def _check_route(document: Document, path: FieldPath, regimen: Regimen) -> None:
+    drug: Mapping[str, Any] = packaged("drugs", regimen.drug)[0].data
+    if regimen.route not in drug["routes"]:
+        message = f"{regimen.drug} is not given {regimen.route} here; its routes: {', '.join(drug['routes'])}"
+        raise _regimen_error(document, path, regimen, message, regimen.route)
+
+
+def _check_overlap(document: Document, together: list[tuple[FieldPath, Regimen]]) -> None:
+    """Refuse two regimens of one drug that run at the same time; one after the other is fine."""
+    for later, (path, regimen) in enumerate(together):
+        for other_path, other in together[:later]:
+            if regimen.drug != other.drug or regimen.amount == 0:
+                continue
+            if regimen.start_day <= _last_day(other) and other.start_day <= _last_day(regimen):
+                raise _regimen_error(
+                    document,
+                    path,
+                    regimen,
+                    f"overlaps with {dotted(other_path)}, {other.text!r}: one drug is given by one regimen at a time; "
+                    "end the first with `x N` and begin the second with `from week N`",
+                )
+
+
+def _last_day(regimen: Regimen) -> float:
+    """Give the day of the last planned dose, infinite where the last phase has no end."""
+    last, *before = reversed(regimen.phases)
+    if last.cycles is None:
+        return math.inf
+    start = regimen.start_day + sum(phase.cycle_days * (phase.cycles or 0) for phase in before)
+    return start + last.cycle_days * (last.cycles - 1) + max(regimen.days_in_cycle) - 1
+
+
+def _regimen_error(
+    document: Document, path: FieldPath, regimen: Regimen, message: str, word: str | None = None
+) -> RegimenError:
+    """Make an error that quotes the regimen, with a caret under ``word``, else under its drug."""
+    words = regimen.text.split(" ")
+    at = next((k for k, one in enumerate(words) if word is not None and one.lower() == word.lower()), 0)
+    start = sum(len(one) + 1 for one in words[:at])
+    error = RegimenError(regimen.text, start, start + len(words[at]), message)
+    return error.at(document.file, document.line(path), dotted(path))
