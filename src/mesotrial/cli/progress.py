@@ -53,22 +53,20 @@ class Reporter:
                 self._said.add(message)
                 self._console.print(f"  {message} ({done:,} of {total:,} patients)")
             return
+        counted = f"{done:,} of {total:,} patients"
         if self._bar is None:
             self._bar = self._made()
-            self._task = self._bar.add_task(message, total=total)
+            self._task = self._bar.add_task(
+                message, total=total + 1, counted=counted
+            )  # one more: what follows the patients
             self._bar.start()
         assert self._task is not None
-        self._bar.update(self._task, completed=done, total=total, description=message)
+        self._bar.update(self._task, completed=done, description=message, counted=counted)
 
     def _made(self) -> Progress:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("patients"),
-            TimeElapsedColumn(),
+        words = (TextColumn("{task.description}", markup=False), TextColumn("{task.fields[counted]}", markup=False))
+        return Progress(
+            SpinnerColumn(), words[0], BarColumn(), words[1], TimeElapsedColumn(), console=self._console, transient=True
         )
-        return Progress(*columns, console=self._console, transient=True)
