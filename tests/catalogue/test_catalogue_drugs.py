@@ -9,7 +9,15 @@ import cycle_share_arithmetic as shares
 import pytest
 import toxicity_arithmetic as arithmetic
 
-from mesotrial.catalogue import COVARIATES, DataError, Toxicity, background_toxicity, load_drug, parse_regimen
+from mesotrial.catalogue import (
+    COVARIATES,
+    DataError,
+    Toxicity,
+    background_toxicity,
+    load_drug,
+    parse_regimen,
+    published_results,
+)
 from mesotrial.catalogue._load_drug import drug_from_document
 from mesotrial.catalogue._sources import packaged, packaged_names
 from mesotrial.catalogue._yaml import read_yaml
@@ -256,6 +264,14 @@ def test_reference_troughs() -> None:
     assert load_drug("tremelimumab").toxicity[0].reference_trough_mg_per_l == pytest.approx(
         arithmetic.trough_mg_per_l("tremelimumab", 10, 28), rel=0.01
     )
+
+
+@pytest.mark.parametrize("name", DRUGS)
+def test_no_number_of_a_drug_comes_from_a_trial_that_is_held_out(name: str) -> None:
+    held_out = {row.trial.split(" (")[0] for row in published_results(roles=["validation"])}
+    assert {"MAPS2", "DREAM", "DREAM3R", "PrE0505", "BEAT-meso", "PROMISE-meso"} <= held_out
+    words = {word.strip(",.;:()") for text in load_drug(name).sources.values() for word in text.split()}
+    assert not words & held_out
 
 
 def test_background_belongs_to_placebo_alone() -> None:
