@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ FREE = (
     Free("escape_fraction.sd", "log", 0.4),
     Free("escape_kill_ratio.median", "logit", 1.5),
     Free("escape_kill_ratio.sd", "log", 0.4),
+    Free("stroma_fraction.median", "logit", 0.5),
     Free("escape_selection.median", "log", 1.0),
     Free("dead_clearance.median", "log", 0.5),
     Free("cytotoxic_sensitivity.median", "log", 0.5),
@@ -85,6 +87,7 @@ FREE = (
     Free("readout.non_epithelioid_log", "linear", 0.2),
     Free("readout.relapsed_log", "linear", 0.2),
     Free("readout.progressed_first_log", "linear", 0.3),
+    Free("readout.progressed_naive_log", "linear", 0.3),
     Free("readout.new_lesion_per_day", "log", 0.5),
     Free("readout.symptoms_per_day", "log", 0.5),
 )
@@ -133,7 +136,7 @@ class Loss:
         """Compile the designs; `patients` per arm, the same random draws at every evaluation."""
         self.start, self.patients, self.seed = start, patients, seed
         self.designs = [load_design(name) for name in DESIGNS]
-        self.models = [build_model(design, start) for design in self.designs]
+        self.models = [build_model(design, start, threads=1) for design in self.designs]
         self.rows = [targets(design.evidence_trial) for design in self.designs]
         self.origin = [_TO[free.scale](current(start, free.path)) for free in FREE]
         shipped = load_parameters()
@@ -186,13 +189,26 @@ def complete(column: str):  # noqa: ANN201
     return (pl.col(column) == "CR").mean().alias("complete")
 
 
+_worker: Loss
+
+
+def _start_worker(start: ParameterSet, patients: int, seed: int) -> None:
+    global _worker
+    _worker = Loss(start, patients, seed)
+
+
+def _evaluate(x: Sequence[float]) -> float:
+    return _worker(x)
+
+
 def main() -> None:
     """Search, and write the best parameters found so far after every generation."""
     import cma
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--patients", type=int, default=400)
+    parser.add_argument("--patients", type=int, default=900)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--popsize", type=int, default=16)
     parser.add_argument("--sigma", type=float, default=0.4)
@@ -204,6 +220,9 @@ def main() -> None:
         with open(options.start, encoding="utf-8") as file:  # noqa: PTH123
             parameters = parameters.replaced(json.load(file)["parameters"])
     loss = Loss(parameters, options.patients, options.seed)
+    pool = multiprocessing.get_context("spawn").Pool(
+        options.processes, initializer=_start_worker, initargs=(parameters, options.patients, options.seed)
+    )
     began = time.time()
     search = cma.CMAEvolutionStrategy(
         np.zeros(len(FREE)), options.sigma, {"popsize": options.popsize, "seed": options.seed, "verbose": -9}
@@ -211,7 +230,7 @@ def main() -> None:
     best = math.inf
     while time.time() - began < 60 * options.minutes and not search.stop():
         points = search.ask()
-        values = [loss(point) for point in points]
+        values = pool.map(_evaluate, points, chunksize=1)
         search.tell(points, values)
         if min(values) < best:
             best = min(values)

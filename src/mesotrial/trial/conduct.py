@@ -41,6 +41,7 @@ class Clinic:
     dosed: dict[str, tuple[str, ...]]
     concentrations: dict[str, str]
     half_life_days: dict[str, float]
+    cytotoxic: frozenset[str]
     traced: int
 
 
@@ -141,8 +142,8 @@ class _Visits:
         self.on_treatment = np.ones(n, dtype=bool)
         self.person = person_risk(cohort.covariates, self.readout)
         self.background = background_per_day(cohort.covariates["age_years"], cohort.covariates["female"])
-        self.after_progression = plan.arm.after_progression.death_hazard_factor * np.where(
-            cohort.covariates["first_line"] > 0, np.exp(self.readout["progressed_first_log"]), 1.0
+        self.after_progression = plan.arm.after_progression.death_hazard_factor * np.exp(
+            self._after_progression_log(cohort)
         )
         # death, symptoms, new lesion
         self.threshold = -np.log(
@@ -234,6 +235,12 @@ class _Visits:
         course.end_day = np.where(np.isnan(course.death_day), course.end_day, course.death_day)
         course.lost &= np.isnan(course.death_day)
         return course
+
+    def _after_progression_log(self, cohort: Cohort) -> NDArray[np.float64]:
+        """Return the log hazard ratio of death after progression: in first line, chemotherapy follows for those who have not had it."""
+        had = self.plan.given[:, [regimen.drug in self.clinic.cytotoxic for regimen in self.plan.regimens]].any(axis=1)
+        first = np.where(had, self.readout["progressed_first_log"], self.readout["progressed_naive_log"])
+        return np.where(cohort.covariates["first_line"] > 0, first, 0.0)
 
     def _give_doses(self, start: float) -> Doses | None:
         from mesotrial.engine import Doses

@@ -235,6 +235,7 @@ def _simulate_chunk(
                 for drug in model.drugs
                 if drug.pk and drug.pk.label_half_life_days
             },
+            frozenset(drug.name for drug in model.drugs if any(effect.on == "cytotoxic" for effect in drug.effects)),
             _TRACED,
         ),
         cut_day=cut_day,
