@@ -68,7 +68,8 @@ def test_context_of_use_and_watermarks(tree: Element, page: str) -> None:
     assert page.count(CONTEXT_OF_USE) == 2
     assert "Simulated: nobody here is a real patient" in page
     figures = list(tree.iter("figure"))
-    assert len(figures) == 1 + 2 + 4 + 2  # timeline, survival, response, courses
+    # timeline; survival; waterfall, spider and swimmer; duration of response; subgroups; courses; side effects
+    assert len(figures) == 1 + 2 + 3 * 2 + 1 + 2 + 2 + 2
     for figure in figures:
         assert "SIMULATED" in _text(figure)
 
@@ -163,6 +164,34 @@ def test_counts_of_patients(tree: Element, tables: Tables) -> None:
     assert len(every["Colitis"]) == 4
 
 
+def test_side_effects_by_term_and_over_all(tree: Element, tables: Tables) -> None:
+    rows = next(rows for table in range(9) if "Any side effect" in (rows := _rows(tree, table)))
+    events = tables["adae"].filter(pl.col("TRT01P") == "nivo")
+    treated = tables["adsl"].filter((pl.col("TRT01P") == "nivo") & (pl.col("SAFFL") == "Y")).height
+    severe = events.filter(pl.col("AETOXGR") >= 3)["USUBJID"].n_unique()
+    assert rows["Any side effect"][:2] == [
+        f"{number} ({100 * number / treated:.0f} %)" for number in (events["USUBJID"].n_unique(), severe)
+    ]
+    assert rows["Any that led to death"][0].startswith("1 (")
+    stopped = events.filter(pl.col("AEACN") == "DRUG WITHDRAWN")["USUBJID"].n_unique()
+    assert rows["Any that ended treatment"][0].startswith(f"{stopped} (")
+
+
+def test_how_long_responses_last(tree: Element, tables: Tables) -> None:
+    text = _text(tree)
+    responders = tables["adtte"].filter((pl.col("PARAMCD") == "DOR") & (pl.col("TRT01P") == "nivo")).height
+    assert f"Responders{responders} of 63" in text
+    assert "Months since the first response" in text
+
+
+def test_the_design_can_be_copied_and_runs_again(tree: Element) -> None:
+    blocks = [_text(element) for element in tree.iter("pre")]
+    texts = ["".join(element.itertext()) for element in tree.iter("pre")]
+    assert blocks[0] == "mesotrial run maps2"
+    assert texts[1].strip() == MAPS2.to_yaml().strip()
+    assert all(element.get("class") == "copy" for element in tree.iter("pre"))
+
+
 def test_provenance_is_shown_and_escaped(tree: Element) -> None:
     assert _text(next(iter(tree.iter("pre")))) == "mesotrial run maps2"
     rows = _rows(tree, len(list(tree.iter("table"))) - 1)
@@ -175,7 +204,10 @@ def test_the_same_run_gives_the_same_bytes(
 ) -> None:
     written = write_report(tmp_path / "report.html", MAPS2, tables, bank, summary, provenance)
     assert written.read_text(encoding="utf-8") == page
-    assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["figures", "report.html"]
+    files = {item.name: item.read_bytes() for item in (tmp_path / "figures").iterdir()}
+    write_report(tmp_path / "report.html", MAPS2, tables, bank, summary, provenance)
+    assert {item.name: item.read_bytes() for item in (tmp_path / "figures").iterdir()} == files
 
 
 def test_many_patients_are_subsampled_and_said_to_be(bank: Tables, provenance: dict[str, Any]) -> None:
@@ -193,7 +225,7 @@ def test_a_small_trial_that_nobody_ran(bank: Tables) -> None:
     summary = summarise(design, tables, bank, (), {}, seed=1)
     tree = ElementTree.fromstring(render_report(design, tables, bank, summary, {}))
     assert _text(next(iter(tree.iter("h1")))) == "Mine & <yours>"
-    assert len(list(tree.iter("figure"))) == 7
+    assert len(list(tree.iter("figure"))) == 11  # nobody responded, and no side effects
     assert "No side effect occurred" in _text(tree)
     assert "Hazard ratio in this simulated trial" in _text(tree)  # first arm against the last
 

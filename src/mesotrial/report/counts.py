@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mesotrial.report.words import DASH, NO_BREAK
@@ -10,7 +11,7 @@ from mesotrial.report.words import DASH, NO_BREAK
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["adverse_event_rows", "baseline_rows", "ending_rows"]
+__all__ = ["AdverseEvents", "EventRow", "adverse_event_rows", "baseline_rows", "ending_rows"]
 
 Cells = list[str]
 
@@ -30,6 +31,34 @@ _SHARES = (
     ("PDL1BL", ">=1%", f"PD-L1 1{NO_BREAK}% or more"),
 )
 _MOST_EVENTS = 15
+_FATAL = 5
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One line of the table of side effects: (any grade, grade 3 or worse, treated) patients of each arm."""
+
+    name: str
+    counts: tuple[tuple[int, int, int], ...]
+
+    @property
+    def title(self) -> str:
+        """The name with a capital."""
+        return self.name[:1].upper() + self.name[1:]
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """Each arm's counts with percentages."""
+        return [(_share(some, size), _share(severe, size)) for some, severe, size in self.counts]
+
+
+@dataclass(frozen=True)
+class AdverseEvents:
+    """The table of side effects: lines over all terms, the commonest terms, and the rarer ones."""
+
+    overall: tuple[EventRow, ...]
+    common: tuple[EventRow, ...]
+    rare: tuple[EventRow, ...]
 
 
 def baseline_rows(adsl: pl.DataFrame, arms: Sequence[str]) -> list[tuple[str, Cells]]:
@@ -67,37 +96,41 @@ def ending_rows(adsl: pl.DataFrame, arms: Sequence[str]) -> list[tuple[str, list
     return sections
 
 
-def adverse_event_rows(
-    tables: Mapping[str, pl.DataFrame], arms: Sequence[str]
-) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return (term, one pair of cells per arm: any grade, grade 3 or worse) of the commonest treatment-emergent events."""
+def adverse_event_rows(tables: Mapping[str, pl.DataFrame], arms: Sequence[str]) -> AdverseEvents:
+    """Count the treated patients of each arm with treatment-emergent events: of any kind, and term by term."""
     import polars as pl
 
     treated = tables["adsl"].filter(pl.col("SAFFL") == "Y")
     sizes = {arm: int((treated["TRT01P"] == arm).sum()) for arm in arms}
+    events = tables["adae"].filter(pl.col("TRTEMFL") == "Y")
+    overall = (
+        ("Any side effect", pl.lit(True)),
+        ("Any related to treatment", pl.col("AEREL") == "Y"),
+        ("Any that ended treatment", pl.col("AEACN") == "DRUG WITHDRAWN"),
+        ("Any that led to death", pl.col("AETOXGR") == _FATAL),
+    )
+    found = [events.filter(rule).with_columns(name=pl.lit(name)) for name, rule in overall]
+    found.append(events.with_columns(name=pl.col("AEDECOD")))
     patients = (
-        tables["adae"]
-        .filter(pl.col("TRTEMFL") == "Y")
-        .group_by("AEDECOD", "TRT01P", "USUBJID")
+        pl.concat(found)
+        .group_by("name", "TRT01P", "USUBJID")
         .agg(pl.col("AETOXGR").max())
-        .group_by("AEDECOD", "TRT01P")
+        .group_by("name", "TRT01P")
         .agg(pl.len().alias("any"), (pl.col("AETOXGR") >= 3).sum().alias("severe"))
     )
-    found = {(term, arm): (some, severe) for term, arm, some, severe in patients.iter_rows()}
+    counts = {(name, arm): (some, severe) for name, arm, some, severe in patients.iter_rows()}
     totals: dict[str, int] = {}
-    for (term, _), (some, _) in found.items():
-        totals[term] = totals.get(term, 0) + some
-    commonest = sorted(totals, key=lambda term: (-totals[term], term))[:_MOST_EVENTS]
-    rows = []
-    for term in commonest:
-        counts = [(found.get((term, arm), (0, 0)), sizes[arm]) for arm in arms]
-        rows.append(
-            (
-                term[:1].upper() + term[1:],
-                [(_share(some, size), _share(severe, size)) for (some, severe), size in counts],
-            )
+    for term, arm in counts:
+        totals[term] = totals.get(term, 0) + counts[term, arm][0]
+    names = [name for name, _ in overall]
+    terms = sorted(totals.keys() - set(names), key=lambda term: (-totals[term], term))
+
+    def rows(chosen: Sequence[str]) -> tuple[EventRow, ...]:
+        return tuple(
+            EventRow(name, tuple((*counts.get((name, arm), (0, 0)), sizes[arm]) for arm in arms)) for name in chosen
         )
-    return rows
+
+    return AdverseEvents(rows(names) if terms else (), rows(terms[:_MOST_EVENTS]), rows(terms[_MOST_EVENTS:]))
 
 
 def _groups(adsl: pl.DataFrame, arms: Sequence[str]) -> list[pl.DataFrame]:

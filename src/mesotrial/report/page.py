@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from mesotrial.analysis import Outcomes, Predictor, hazard_ratio, kaplan_meier, log_rank
+from mesotrial.analysis import hazard_ratio, log_rank
 from mesotrial.report import words
 from mesotrial.report.comparison import compare, tally
-from mesotrial.report.counts import adverse_event_rows, baseline_rows, ending_rows
+from mesotrial.report.counts import baseline_rows, ending_rows
 from mesotrial.report.course_figure import course_figure, course_words, patients_followed
+from mesotrial.report.figure_data import FigureData, figure_data
+from mesotrial.report.figure_files import FILES, FOLDER, write_figure_files
+from mesotrial.report.forest_figure import Forest, compared_arms, forest_figure
+from mesotrial.report.incidence_figure import incidence_figure
 from mesotrial.report.marks import one_hundred
 from mesotrial.report.response_figures import (
     MOST_BARS,
     MOST_LINES,
     RESPONSE_WORDS,
     ArmScans,
-    arm_scans,
     spider_figure,
     waterfall_figure,
 )
-from mesotrial.report.survival_figure import landmarks, survival_figure
+from mesotrial.report.survival_figure import SurvivalCurves, survival_figure
 from mesotrial.report.svg import drawing
+from mesotrial.report.swimmer_figure import MOST_LANES, Lanes, swimmer_figure
 from mesotrial.report.timeline_figure import timeline_figure
 
 if TYPE_CHECKING:
@@ -50,16 +54,22 @@ def write_report(
     summary: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> Path:
-    """Write the page of a run to `path` (a file; its folder must exist) and return it. The file appears whole or not at all.
+    """Write the page of a run to `path` (a file; its folder must exist) and return it, and the numbers behind its figures
+    as CSV files into the folder `figures` beside it. Each file appears whole or not at all.
 
     `tables` are those of the trial (figures, counts), `bank` those behind the prediction bands; `summary` is the object of summary.json and
     `provenance` that of provenance.json, shown as it is. The same arguments give the same bytes.
     """
     target = Path(path)
-    text = render_report(design, tables, bank, summary, provenance)
+    data = figure_data(design, tables, bank, summary)
+    text = _page(design, tables, summary, provenance, data)
+    write_figure_files(target.parent / FOLDER, design, data)
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    draft.replace(target)
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
     return target
 
 
@@ -67,6 +77,12 @@ def render_report(
     design: Design, tables: Tables, bank: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> str:
     """Return the page as text; see `write_report`."""
+    return _page(design, tables, summary, provenance, figure_data(design, tables, bank, summary))
+
+
+def _page(
+    design: Design, tables: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any], data: FigureData
+) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -78,19 +94,18 @@ def render_report(
     )
     style = environment.loader.get_source(environment, "page.css")[0] if environment.loader else ""
     with drawing():
-        content = _content(design, tables, bank, summary, provenance)
+        content = _content(design, tables, summary, provenance, data)
     return environment.get_template("page.html.j2").render(style=Markup(style), **content)
 
 
 def _content(
-    design: Design, tables: Tables, bank: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any]
+    design: Design, tables: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any], data: FigureData
 ) -> dict[str, Any]:
     from mesotrial.catalogue import PATIENT_PAGE
 
     rows = summary["endpoints"]
-    trial = Outcomes(tables)
-    predictor = Predictor(Outcomes(bank), summary["seed"], {arm.name: arm.n for arm in design.arms})
     arms = [arm.name for arm in design.arms]
+    last_month = max(lanes.last_month for lanes in data.lanes)
     return {
         "design": design,
         "context_of_use": CONTEXT_OF_USE,
@@ -103,16 +118,28 @@ def _content(
         "comparison": compare(rows, design),
         "one_year": [card for i, arm in enumerate(design.arms) if (card := _one_year(rows, arm, i)) is not None],
         "timeline": Markup(timeline_figure(design)),
-        "survival": [_survival(name, title, design, trial, predictor, rows) for name, title in _CURVES],
-        "response": [_response(tables, arm, i, design.follow_up_months) for i, arm in enumerate(design.arms)],
+        "survival": [_survival(data.curves[name], title, design, rows) for name, title in _CURVES],
+        "response": [
+            _response(scans, lanes, arm, i, design.follow_up_months, last_month)
+            for i, (arm, scans, lanes) in enumerate(zip(design.arms, data.scans, data.lanes, strict=True))
+        ],
+        "duration": _duration(data.curves["DOR"], data.lanes),
+        "forests": [_forest(forest, design, i) for i, forest in enumerate(data.forests)],
         "courses": [card for i, arm in enumerate(design.arms) if (card := _course(tables, arm, i)) is not None],
         "baseline": baseline_rows(tables["adsl"], arms),
-        "adverse": adverse_event_rows(tables, arms),
+        "adverse": data.adverse,
+        "incidence": [
+            {"figure": Markup(incidence_figure(one)), "grade": one.grade, "sentences": one.sentences}
+            for one in data.incidence
+        ],
         "ending": ending_rows(tables["adsl"], arms),
         "provenance": [(key, _plain(value)) for key, value in _flat(provenance)],
         "reader": _READERS[design.scans.assessor],
         "rules": _RULES[design.censoring],
         "command": _command(provenance),
+        "design_text": design.to_yaml(),
+        "folder": FOLDER,
+        "files": FILES,
         "seed": summary["seed"],
     }
 
@@ -153,68 +180,92 @@ def _one_year(rows: Sequence[Mapping[str, Any]], arm: Arm, place: int) -> dict[s
     }
 
 
-def _survival(
-    parameter: str, title: str, design: Design, trial: Outcomes, predictor: Predictor, rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    sentences = []
-    for arm in design.arms:
-        patients = trial.survival(parameter, arm.name)
-        if patients.months.size == 0:
-            continue
-        middle, low, high = kaplan_meier(patients.months, patients.event).median()
-        if not math.isnan(middle):
-            upper = words.NOT_REACHED if math.isnan(high) else words.months(high)
-            lower = words.DASH if math.isnan(low) else f"{low:.1f}"
-            sentences.append(
-                f"{arm.label}: half by {words.months(middle)} (95{words.NO_BREAK}% interval {lower} to {upper})."
-            )
-        else:
-            sentences.append(f"{arm.label}: more than half had no event by the end of follow-up.")
+def _survival(curves: SurvivalCurves, title: str, design: Design, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "title": title,
-        "figure": Markup(survival_figure(parameter, design, trial, predictor, landmarks(rows, parameter), title)),
-        "event": "died" if parameter == "OS" else "progressed or died",
-        "sentences": sentences,
-        "ratio": _ratio(parameter, design, trial, rows),
+        "figure": Markup(survival_figure(curves, title)),
+        "event": "died" if curves.parameter == "OS" else "progressed or died",
+        "sentences": [
+            f"{arm.label}: half by {_median(arm.curve.median())}."
+            if not math.isnan(arm.curve.median()[0])
+            else f"{arm.label}: more than half had no event by the end of follow-up."
+            for arm in curves.arms
+            if arm.patients.months.size
+        ],
+        "ratio": _ratio(curves, design, rows),
     }
 
 
-def _ratio(parameter: str, design: Design, trial: Outcomes, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Say the hazard ratio in the trial's own patients, of the pair of arms that was published; empty where none was.
+def _median(found: tuple[float, float, float]) -> str:
+    """Write a median time with its 95 % interval."""
+    middle, low, high = found
+    lower = words.DASH if math.isnan(low) else f"{low:.1f}"
+    upper = words.NOT_REACHED if math.isnan(high) else words.months(high)
+    return f"{words.months(middle)} (95{words.NO_BREAK}% interval {lower} to {upper})"
 
-    A design that nobody ran compares its first arm with its last.
-    """
-    code = f"{parameter}_HR"
-    pairs = [(row["arm"], row["comparator"]) for row in rows if row["code"] == code and row["subgroup"] == "all"]
-    if not design.evidence_trial and len(design.arms) > 1:
-        pairs.append((design.arms[0].name, design.arms[-1].name))
-    if not pairs:
+
+def _ratio(curves: SurvivalCurves, design: Design, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say the hazard ratio in the trial's own patients, where arms are compared; empty where they are not."""
+    pair = compared_arms(curves.parameter, design, rows)
+    if pair is None:
         return ""
-    labels = {arm.name: arm.label for arm in design.arms}
-    groups = [trial.survival(parameter, arm) for arm in pairs[0]]
-    months = [time for group in groups for time in group.months]
-    event = [happened for group in groups for happened in group.event]
-    first = [i == 0 for i, group in enumerate(groups) for _ in group.months]
+    arm, other = (next(one for one in curves.arms if one.name == name) for name in pair)
+    months = [*arm.patients.months, *other.patients.months]
+    event = [*arm.patients.event, *other.patients.event]
+    first = [True] * arm.patients.months.size + [False] * other.patients.months.size
     found = hazard_ratio(months, event, first)
     if math.isnan(found.value):
         return ""
     test = log_rank(months, event, first)
     p = "under 0.001" if test.p < 0.001 else f"{test.p:.3f}"
     return (
-        f"Hazard ratio in this simulated trial, {labels[pairs[0][0]]} against {labels[pairs[0][1]]}: {found.value:.2f} "
+        f"Hazard ratio in this simulated trial, {arm.label} against {other.label}: {found.value:.2f} "
         f"(95{words.NO_BREAK}% interval {found.lower:.2f} to {found.upper:.2f}; log-rank p {p})."
     )
 
 
-def _response(tables: Tables, arm: Arm, place: int, follow_up_months: float) -> dict[str, Any]:
-    scans = arm_scans(tables, arm.name)
+def _response(
+    scans: ArmScans, lanes: Lanes, arm: Arm, place: int, follow_up_months: float, last_month: float
+) -> dict[str, Any]:
     return {
         "arm": arm.label,
         "waterfall": Markup(waterfall_figure(scans, arm.label, place)),
         "spider": Markup(spider_figure(scans, arm.label, place, follow_up_months)),
+        "swimmer": Markup(swimmer_figure(lanes, arm.label, place, last_month)),
         "words": _response_words(scans),
         "bars": _sampled(scans.best.size, MOST_BARS),
         "lines": _sampled(scans.best.size, MOST_LINES),
+        "lanes": _sampled(lanes.table.height, MOST_LANES, "the length of follow-up"),
+    }
+
+
+def _duration(curves: SurvivalCurves, lanes: Sequence[Lanes]) -> dict[str, Any] | None:
+    """Return the figure and the facts of how long responses last; None where nobody responded."""
+    if curves.is_empty:
+        return None
+    arms = []
+    for i, (arm, mine) in enumerate(zip(curves.arms, lanes, strict=True)):
+        responders = arm.patients.months.size
+        facts = [("Responders", f"{responders} of {mine.table.height}")]
+        if responders:
+            middle = arm.curve.median()
+            facts.append(("Duration, median", words.NOT_REACHED if math.isnan(middle[0]) else _median(middle)))
+            facts += [
+                (f"Still in response after {months} months", words.percent(share, rounded=True))
+                for months in (6, 12)
+                if not math.isnan(share := arm.curve.at(months)[0])
+            ]
+            began = mine.table["responded"].median()
+            facts.append(("Response first seen, median", words.months(float(str(began)))))
+        arms.append({"arm": arm.label, "colour": f"arm-{i % 4}", "facts": facts})
+    return {"figure": Markup(survival_figure(curves, "Duration of response")), "arms": arms}
+
+
+def _forest(forest: Forest, design: Design, place: int) -> dict[str, Any]:
+    return {
+        "figure": Markup(forest_figure(forest, design, place)),
+        "is_ratio": forest.is_ratio,
+        "has_published": any(line.published is not None for line in forest.lines),
     }
 
 
@@ -226,8 +277,8 @@ def _response_words(scans: ArmScans) -> str:
     return text
 
 
-def _sampled(size: int, most: int) -> str:
-    return "" if size <= most else f"{most} of {size} patients are shown, evenly spread over the order of best change."
+def _sampled(size: int, most: int, order: str = "best change") -> str:
+    return "" if size <= most else f"{most} of {size} patients are shown, evenly spread over the order of {order}."
 
 
 def _course(tables: Tables, arm: Arm, place: int) -> dict[str, Any] | None:
@@ -253,6 +304,8 @@ def _flat(content: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]
 
 
 def _plain(item: Any) -> str:
+    if isinstance(item, float):
+        return f"{item:.3g}"
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["ArmScans", "arm_scans", "spider_figure", "waterfall_figure"]
+__all__ = ["ArmScans", "arm_scans", "evenly", "spider_figure", "waterfall_figure"]
 
 MOST_BARS = 150
 MOST_LINES = 60
@@ -39,10 +39,11 @@ RESPONSE_WORDS: Mapping[str, str] = {
 class ArmScans:
     """The scans of an arm's evaluable patients, ordered by best change (largest growth first).
 
-    `best` is the best change from baseline in percent, `response` the best overall response, `new_lesion` whether one was seen;
+    `subjects` are their ids, `best` is the best change from baseline in percent, `response` the best overall response, `new_lesion` whether one was seen;
     `days` and `changes` are one array per patient, baseline included. `unscanned` patients had no scan after baseline.
     """
 
+    subjects: tuple[str, ...]
     best: _FloatArray
     response: tuple[str, ...]
     new_lesion: npt.NDArray[np.bool_]
@@ -83,6 +84,7 @@ def arm_scans(tables: Mapping[str, pl.DataFrame], arm: str) -> ArmScans:
     order = patients["USUBJID"].to_list()
     everybody = tables["adsl"].filter(pl.col("TRT01P") == arm).height
     return ArmScans(
+        tuple(order),
         patients["best"].to_numpy(),
         tuple(patients["AVALC"].fill_null("NE").to_list()),
         patients["new"].to_numpy(),

@@ -7,18 +7,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from mesotrial.analysis import Outcomes, Predictor, kaplan_meier, risk_table
+from mesotrial.analysis import (
+    Endpoint,
+    KaplanMeier,
+    Outcomes,
+    Predictor,
+    Survival,
+    kaplan_meier,
+    risk_table,
+)
 from mesotrial.report.svg import (
     INK,
     MUTED,
     PAPER,
-    WIDTH,
     arm_colour,
     arm_dashes,
     figure,
     heading,
     inline_svg,
+    legend_line,
     plain_axes,
 )
 
@@ -27,7 +36,9 @@ if TYPE_CHECKING:
 
     from mesotrial.catalogue import Design
 
-__all__ = ["Landmark", "landmarks", "survival_figure"]
+__all__ = ["ArmCurve", "Landmark", "SurvivalCurves", "landmarks", "survival_curves", "survival_figure"]
+
+FloatArray = npt.NDArray[np.float64]
 
 _LEFT, _RIGHT, _TOP, _AXES, _LINE = 68.0, 14.0, 30.0, 205.0, 14.5
 _GRID_POINTS = 97
@@ -46,7 +57,7 @@ class Landmark:
 
 
 def landmarks(rows: Sequence[Mapping[str, Any]], parameter: str) -> list[Landmark]:
-    """Return the scored published rates and medians of OS or PFS, for all patients of an arm."""
+    """Return the scored published rates and medians of OS, PFS or DOR, for all patients of an arm."""
     found = []
     for row in rows:
         if row["scored"] != "yes" or row["subgroup"] != "all" or row["published"] is None:
@@ -59,52 +70,77 @@ def landmarks(rows: Sequence[Mapping[str, Any]], parameter: str) -> list[Landmar
     return found
 
 
-def survival_figure(
-    parameter: str, design: Design, trial: Outcomes, predictor: Predictor, marks: Sequence[Landmark], title: str
-) -> str:
-    """Return the figure of `parameter` (OS or PFS) as inline SVG."""
-    arms = design.arms
-    last = max((trial.survival(parameter, arm.name).months.max(initial=0.0) for arm in arms), default=0.0)
-    last = min(
-        max(last, *(mark.months for mark in marks), 6.0) if marks else max(last, 6.0), 1.5 * design.follow_up_months
-    )
-    ticks = _ticks(last)
+@dataclass(frozen=True)
+class ArmCurve:
+    """The curve of one arm: its patients, their Kaplan-Meier curve, and the 90 % band of new trials on the grid."""
+
+    name: str
+    label: str
+    patients: Survival
+    curve: KaplanMeier
+    lower: FloatArray
+    upper: FloatArray
+
+
+@dataclass(frozen=True)
+class SurvivalCurves:
+    """What a figure of `parameter` (OS, PFS or DOR) shows: `grid` in months, one curve an arm, published numbers."""
+
+    parameter: str
+    last: float
+    grid: FloatArray
+    arms: tuple[ArmCurve, ...]
+    marks: tuple[Landmark, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no arm has a patient."""
+        return not any(arm.patients.months.size for arm in self.arms)
+
+
+def survival_curves(
+    parameter: str, design: Design, trial: Outcomes, predictor: Predictor, rows: Sequence[Mapping[str, Any]]
+) -> SurvivalCurves:
+    """Return the curves of `parameter`; bands are those of trials of the design's size (DOR: of its responders)."""
+    marks = tuple(landmarks(rows, parameter))
+    patients = {arm.name: trial.survival(parameter, arm.name) for arm in design.arms}
+    last = max([6.0, *(one.months.max(initial=0.0) for one in patients.values()), *(mark.months for mark in marks)])
+    last = min(float(last), 1.5 * design.follow_up_months)
+    grid = np.linspace(0, last, _GRID_POINTS)
+    arms = []
+    for arm in design.arms:
+        mine = patients[arm.name]
+        size = predictor.trial_size(Endpoint(f"{parameter}_MEDIAN", arm.name), None)
+        lower, upper = predictor.band(parameter, arm.name, size, grid)
+        arms.append(ArmCurve(arm.name, arm.label, mine, kaplan_meier(mine.months, mine.event), lower, upper))
+    return SurvivalCurves(parameter, last, grid, tuple(arms), marks)
+
+
+def survival_figure(curves: SurvivalCurves, title: str) -> str:
+    """Return the figure of `curves` as inline SVG."""
+    arms = curves.arms
+    ticks = _ticks(curves.last)
     bottom = 44 + len(arms) * 4 * _LINE + 6
     top = _TOP + len(arms) * _LINE
     drawn = figure(top + _AXES + bottom)
     heading(drawn, title)
     axes = plain_axes(drawn, _LEFT, bottom, _RIGHT, top)
-    axes.set(xlim=(0, last), ylim=(0, 1.03), xticks=ticks, yticks=np.linspace(0, 1, 5))
+    axes.set(xlim=(0, curves.last), ylim=(0, 1.03), xticks=ticks, yticks=np.linspace(0, 1, 5))
     axes.set_yticklabels([f"{100 * tick:.0f} %" for tick in np.linspace(0, 1, 5)])
-    axes.set_xlabel("Months since randomisation")
-
-    grid = np.linspace(0, last, _GRID_POINTS)
+    axes.set_xlabel(f"Months since {'the first response' if curves.parameter == 'DOR' else 'randomisation'}")
     for place, arm in enumerate(arms):
-        colour = arm_colour(place)
-        patients = trial.survival(parameter, arm.name)
-        if patients.months.size == 0:
+        if arm.patients.months.size == 0:
             continue
-        lower, upper = predictor.band(parameter, arm.name, arm.n, grid)
-        axes.fill_between(grid, lower, upper, color=colour, alpha=0.16, linewidth=0)
-        curve = kaplan_meier(patients.months, patients.event)
-        axes.step(*curve.steps(), where="post", color=colour, linewidth=1.9, linestyle=arm_dashes(place))
-        lost = curve.times[curve.censored > 0]
-        axes.plot(lost, [curve.at(time)[0] for time in lost], "|", color=colour, markersize=5.2, markeredgewidth=1)
-        _legend_line(axes, place, len(arms), f"{arm.label} (n = {patients.months.size})")
-    _draw_landmarks(axes, marks, [arm.name for arm in arms])
-    _risk_rows(axes, design, trial, parameter, ticks)
-    return inline_svg(drawn, f"km-{parameter.lower()}", title)
-
-
-def _legend_line(axes: Axes, place: int, arms: int, text: str) -> None:
-    """Name an arm above the axes, after a piece of its line."""
-    from matplotlib.lines import Line2D
-
-    across = WIDTH - _LEFT - _RIGHT
-    y = 1 + (8 + (arms - 1 - place) * _LINE) / _AXES
-    look: dict[str, Any] = {"color": arm_colour(place), "linewidth": 1.9, "linestyle": arm_dashes(place)}
-    axes.add_line(Line2D([0, 26 / across], [y, y], transform=axes.transAxes, clip_on=False, **look))
-    axes.text(32 / across, y, text, transform=axes.transAxes, va="center")
+        colour = arm_colour(place)
+        axes.fill_between(curves.grid, arm.lower, arm.upper, color=colour, alpha=0.16, linewidth=0)
+        axes.step(*arm.curve.steps(), where="post", color=colour, linewidth=1.9, linestyle=arm_dashes(place))
+        lost = np.flatnonzero(arm.curve.censored)
+        heights = arm.curve.survival[lost]
+        axes.plot(arm.curve.times[lost], heights, "|", color=colour, markersize=5.2, markeredgewidth=1)
+        legend_line(axes, place, len(arms), arm.label, arm.patients.months.size, _AXES, _LEFT)
+    _draw_landmarks(axes, curves.marks, [arm.name for arm in arms])
+    _risk_rows(axes, arms, ticks)
+    return inline_svg(drawn, f"km-{curves.parameter.lower()}", title)
 
 
 def _draw_landmarks(axes: Axes, marks: Sequence[Landmark], arms: Sequence[str]) -> None:
@@ -126,11 +162,11 @@ def _draw_landmarks(axes: Axes, marks: Sequence[Landmark], arms: Sequence[str]) 
         axes.plot([x], [y], color=colour, markersize=5.2, markeredgecolor=colour, zorder=5.1, **diamond)
 
 
-def _risk_rows(axes: Axes, design: Design, trial: Outcomes, parameter: str, ticks: Sequence[float]) -> None:
+def _risk_rows(axes: Axes, arms: Sequence[ArmCurve], ticks: Sequence[float]) -> None:
     """Write at risk, events and censored of each arm under the ticks they belong to."""
     drop = 44.0
-    for place, arm in enumerate(design.arms):
-        patients = trial.survival(parameter, arm.name)
+    for place, arm in enumerate(arms):
+        patients = arm.patients
         counts = risk_table(patients.months, patients.event, ticks)
         _under(axes, 0, drop, arm.label, arm_colour(place), left=True, weight="bold", outside=True)
         for name, numbers in (("At risk", counts.at_risk), ("Events", counts.events), ("Censored", counts.censored)):

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "ARMS", "GRID", "INK", "MUTED", "PAPER", "PATIENTS", "RESPONSES", "THEME", "WIDTH", "arm_colour", "arm_dashes",
-    "drawing", "figure", "heading", "inline_svg", "months_axis", "plain_axes",
+    "ARMS", "GRID", "INK", "LEGEND_LINE", "MUTED", "PAPER", "PATIENTS", "RESPONSES", "THEME", "WIDTH", "arm_colour", "arm_dashes",
+    "drawing", "figure", "heading", "inline_svg", "legend_line", "months_axis", "plain_axes",
 ]  # fmt: skip
 
 WIDTH = 384.0  # points: a figure is this wide in its own units, whatever its width on the page
 
-_LONGEST_HEADING = 50  # letters of the heading that fit
+LEGEND_LINE = 14.5  # points from one line of a legend to the next
+
+_LONGEST_HEADING = 50  # letters of a heading or a legend that fit
 
 INK, MUTED, GRID, PAPER = "#010100", "#010101", "#010102", "#010103"
 ARMS = ("#010200", "#010201", "#010202", "#010203")
@@ -118,8 +120,33 @@ def months_axis(axes: Axes, *, labelled: bool = True) -> None:
 def heading(drawn: Figure, text: str, colour: str = INK) -> None:
     """Write the figure's heading at its top left, cut where it would not fit."""
     height = drawn.get_size_inches()[1] * 72
-    shown = text if len(text) <= _LONGEST_HEADING else f"{text[: _LONGEST_HEADING - 1].rstrip()}…"
-    drawn.text(4 / WIDTH, 1 - 13 / height, shown, weight="bold", fontsize=11.5, va="center", color=colour)
+    drawn.text(
+        4 / WIDTH,
+        1 - 13 / height,
+        _cut(text, _LONGEST_HEADING),
+        weight="bold",
+        fontsize=11.5,
+        va="center",
+        color=colour,
+    )
+
+
+def _cut(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"
+
+
+def legend_line(axes: Axes, place: int, arms: int, label: str, n: int, tall: float, left: float) -> None:
+    """Name the arm at `place` of so many, with its `n` patients, above axes `tall` points high, after a piece of its line."""
+    from matplotlib.lines import Line2D
+
+    right, count = 14.0, f" (n = {n})"
+    text = _cut(label, _LONGEST_HEADING - len(count)) + count
+
+    across = WIDTH - left - right
+    y = 1 + (8 + (arms - 1 - place) * LEGEND_LINE) / tall
+    look: dict[str, Any] = {"color": arm_colour(place), "linewidth": 1.9, "linestyle": arm_dashes(place)}
+    axes.add_line(Line2D([0, 26 / across], [y, y], transform=axes.transAxes, clip_on=False, **look))
+    axes.text(32 / across, y, text, transform=axes.transAxes, va="center")
 
 
 def arm_colour(place: int) -> str:

@@ -42,6 +42,10 @@ _SUBGROUPS: Mapping[str, str] = {
     "non_epithelioid": "non-epithelioid",
     "pdl1_ge1": f"PD-L1 1{NO_BREAK}% or more",
     "pdl1_lt1": f"PD-L1 under 1{NO_BREAK}%",
+    "ecog_0": "ECOG 0",
+    "ecog_ge1": "ECOG 1 or more",
+    "female": "women",
+    "male": "men",
 }
 
 
