@@ -219,7 +219,7 @@ def _draw(axes: Axes, forest: Forest, line: ForestLine, y: float, colour: str, l
         x = _within(forest, line.bank)
         axes.plot([x, x], [y - 6, y + 6], color=colour, linewidth=2, solid_capstyle="butt", zorder=2.5)
     if line.published is not None:
-        look: dict[str, Any] = {"markerfacecolor": PAPER, "markeredgecolor": INK, "markeredgewidth": 1.2}
+        look: dict[str, Any] = {"markerfacecolor": PAPER, "markeredgecolor": colour, "markeredgewidth": 1.3}
         axes.plot([_within(forest, line.published)], [y + _BELOW], "D", markersize=4.6, zorder=5, **look)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from mesotrial.analysis import CumulativeIncidence, cumulative_incidence, first_event
 from mesotrial.report import words
+from mesotrial.report.response_figures import evenly
 from mesotrial.report.svg import (
     INK,
     LEGEND_LINE,
@@ -32,7 +33,7 @@ __all__ = ["KINDS", "ArmIncidence", "Incidence", "arm_incidence", "incidence_fig
 
 KINDS = ((1, "First side effect of any grade"), (3, "First side effect of grade 3 or worse"))
 _LEFT, _AXES, _BOTTOM = 46.0, 190.0, 40.0
-_BAND_POINTS = 60
+_BAND_POINTS, _MOST_STEPS = 60, 1500
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,12 @@ def incidence_figure(incidence: Incidence) -> str:
         if arm.n == 0:
             continue
         colour, curve = arm_colour(place), arm.curve
-        places = np.unique(np.linspace(0, curve.times.size - 1, _BAND_POINTS).round().astype(np.int64))
+        places = evenly(curve.times.size, _BAND_POINTS)
         _, lower, upper = curve.interval(places)
         axes.fill_between(curve.times[places], lower, upper, step="post", color=colour, alpha=0.16, linewidth=0)
         for height, style, width in ((curve.incidence, arm_dashes(place), 1.9), (curve.competing, (0, (1, 2)), 1.3)):
-            x, y = np.append(curve.times, last), np.append(height, height[-1])
+            steps = evenly(curve.times.size, _MOST_STEPS)
+            x, y = np.append(curve.times[steps], last), np.append(height[steps], height[-1])
             x, y = np.append(0.0, x), np.append(0.0, y)
             axes.step(x, y, where="post", color=colour, linewidth=width, linestyle=style)
         legend_line(axes, place, len(arms), arm.label, arm.n, _AXES, _LEFT)

@@ -29,7 +29,7 @@ from mesotrial.report.response_figures import (
     spider_figure,
     waterfall_figure,
 )
-from mesotrial.report.survival_figure import SurvivalCurves, survival_figure
+from mesotrial.report.survival_figure import MOST_TICKS, SurvivalCurves, survival_figure
 from mesotrial.report.svg import drawing
 from mesotrial.report.swimmer_figure import MOST_LANES, Lanes, swimmer_figure
 from mesotrial.report.timeline_figure import timeline_figure
@@ -184,6 +184,7 @@ def _survival(curves: SurvivalCurves, title: str, design: Design, rows: Sequence
     return {
         "title": title,
         "figure": Markup(survival_figure(curves, title)),
+        "ticks": f"Ticks of {MOST_TICKS} patients of an arm are drawn, evenly spread." if curves.has_more_ticks else "",
         "event": "died" if curves.parameter == "OS" else "progressed or died",
         "sentences": [
             f"{arm.label}: half by {_median(arm.curve.median())}."

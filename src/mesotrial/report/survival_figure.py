@@ -18,6 +18,7 @@ from mesotrial.analysis import (
     kaplan_meier,
     risk_table,
 )
+from mesotrial.report.response_figures import evenly
 from mesotrial.report.svg import (
     INK,
     MUTED,
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ArmCurve", "Landmark", "SurvivalCurves", "landmarks", "survival_curves", "survival_figure"]
 
+MOST_TICKS = 400  # of censored patients, evenly spread
+
 FloatArray = npt.NDArray[np.float64]
 
 _LEFT, _RIGHT, _TOP, _AXES, _LINE = 68.0, 14.0, 30.0, 205.0, 14.5
 _GRID_POINTS = 97
+_MOST_STEPS = 1500  # of a curve: more would not show
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,11 @@ class SurvivalCurves:
     marks: tuple[Landmark, ...]
 
     @property
+    def has_more_ticks(self) -> bool:
+        """Whether some arm has more censored times than are drawn."""
+        return any(np.count_nonzero(arm.curve.censored) > MOST_TICKS for arm in self.arms)
+
+    @property
     def is_empty(self) -> bool:
         """Whether no arm has a patient."""
         return not any(arm.patients.months.size for arm in self.arms)
@@ -133,8 +142,11 @@ def survival_figure(curves: SurvivalCurves, title: str) -> str:
             continue
         colour = arm_colour(place)
         axes.fill_between(curves.grid, arm.lower, arm.upper, color=colour, alpha=0.16, linewidth=0)
-        axes.step(*arm.curve.steps(), where="post", color=colour, linewidth=1.9, linestyle=arm_dashes(place))
+        times, heights = arm.curve.steps()
+        steps = evenly(times.size, _MOST_STEPS)
+        axes.step(times[steps], heights[steps], where="post", color=colour, linewidth=1.9, linestyle=arm_dashes(place))
         lost = np.flatnonzero(arm.curve.censored)
+        lost = lost[evenly(lost.size, MOST_TICKS)]
         heights = arm.curve.survival[lost]
         axes.plot(arm.curve.times[lost], heights, "|", color=colour, markersize=5.2, markeredgewidth=1)
         legend_line(axes, place, len(arms), arm.label, arm.patients.months.size, _AXES, _LEFT)
