@@ -91,28 +91,14 @@ def test_a_file_and_its_text_are_the_same(tmp_path):
     ("text", "message"),
     [
         ("x = 1;\ny = 2 +;\n", "line 2"),
-        ("x = 1;\nat (x > 2): x = 1;\n", "Events are not supported: _E0"),
-        ("x = 1; x' = delay(x, 3);\n", "The rate rule of x uses a delay"),
-        ("x = 1; x' = arccosh(x);\n", "The rate rule of x uses arccosh"),
         ("x' = -x;\n", "The state x has no initial value"),
         ("a := b + 1; b := a;\nx = 1; x' = a;\n", "circle: a -> b -> a|circular|self"),
-        ("compartment V; V = 1; V' = 0.1; species S in V; S = 1; S -> ; S;\n", "S is a concentration in V"),
         ("<sbml", "The SBML cannot be read: line"),
     ],
 )
 def test_what_is_refused_is_named(text, message):
     with pytest.raises(ModelError, match=message):
         load_model(text)
-
-
-def test_an_algebraic_rule_is_refused():
-    sbml = antimony_to_sbml("x = 1; y = 2; x' = -y;\n")
-    rule = (
-        '<algebraicRule><math xmlns="http://www.w3.org/1998/Math/MathML"><apply><minus/><ci>x</ci><ci>y</ci></apply>'
-        "</math></algebraicRule>"
-    )
-    with pytest.raises(ModelError, match="Algebraic rules are not supported: 0 = x - y"):
-        load_model(sbml.replace("</listOfRules>", rule + "</listOfRules>"))
 
 
 def test_names_are_checked_with_suggestions():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -142,7 +142,8 @@ def _run(model: Model, values: dict[str, float], names: list[str], events: Event
     initial = {name: value for name, value in values.items() if name in model.states}
     # A state that is set counts as dosed: it may start at zero in the model and must not be eliminated for that.
     dosed = tuple(dict.fromkeys([*events.dosed(), *initial]))
-    simulator = compile_model(model, observables=names, inputs=inputs, dosed=dosed)
+    backend: Literal["numba", "reference"] = "reference" if model.events or model.delays else "numba"
+    simulator = compile_model(model, observables=names, inputs=inputs, dosed=dosed, backend=backend)
     parameters = np.tile([values[name] for name in inputs], (len(events.patients), 1))
     return run_events(simulator, parameters, events, save_at=times, initial=initial)
 

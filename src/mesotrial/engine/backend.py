@@ -20,6 +20,7 @@ class Run:
         self.step = state.step_days.copy()
         self.code = state.code.copy()
         self.steps = state.steps.copy()
+        self.memory = dict(state.memory)
         self.until, self.doses, self.save_at = until, doses, save_at
         self.saved = np.full((*save_at.shape, state.values.shape[1]), np.nan)
 

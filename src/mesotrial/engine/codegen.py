@@ -13,10 +13,11 @@ from mesotrial.engine.model import TIME, Model, number, real, symbol
 from mesotrial.engine.printing import Printer
 
 _IMPORTS = """\
-from math import ceil, cos, cosh, exp, floor, inf, log, nan, sin, sinh, sqrt, tan, tanh, atan
+from math import acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, exp, floor, gamma, inf, log, nan, sin, sinh, sqrt, tan, tanh
 import numpy as np
 from numba import njit
 """
+_DRIVER = ("tsit5.py.in", "explicit.py.in")
 _SIGNATURES = """\
 START_SIGNATURE = "void(float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 OBSERVE_SIGNATURE = "void(float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])"
@@ -36,6 +37,7 @@ def generate(
     Raises:
         ModelError: an unknown name, or a needed constant without a value.
     """
+    _refuse(model)
     whole, model = model, model.reduced(observables, dosed, inputs)
     dead = dead_states(whole, dosed, inputs)
     exponents = input_exponents(whole, inputs) if dead else ()
@@ -65,7 +67,7 @@ def generate(
         writer.start(hoister.definitions, initial),
         writer.rhs(fluid, rates, dosed),
         writer.observe(fluid, seen),
-        files("mesotrial.engine").joinpath("tsit5.py.in").read_text(encoding="utf-8"),
+        *(files("mesotrial.engine").joinpath(name).read_text(encoding="utf-8") for name in _DRIVER),
     ]
     layout = {
         "model_states": list(whole.states),
@@ -75,6 +77,20 @@ def generate(
         "n_derived": len(hoister.columns),
     }
     return "\n\n".join(parts), layout
+
+
+def _refuse(model: Model) -> None:
+    """Refuse what only the reference twin can do."""
+    found = [f"the event {event.name}" for event in model.events] + [f"a delay in {name}" for name in _delayed(model)]
+    if found:
+        raise ModelError(f'The compiled backend does not support {found[0]}: use backend="reference"')
+
+
+def _delayed(model: Model) -> list[str]:
+    """Return what uses a value of the past."""
+    past = {symbol(name) for name in model.delays}
+    rates = {name: equation.rate for name, equation in model.states.items()}
+    return [name for name, e in {**model.algebra, **rates}.items() if e.free_symbols & past]
 
 
 class _Writer:
@@ -148,8 +164,11 @@ class _Writer:
 
 
 def _variable(prefix: str, name: Symbol) -> str:
-    """A Python name: engine-made symbols are written <x1>, which no model symbol can be."""
-    return f"{name.name.strip('<>')}" if name.name.startswith("<") else f"{prefix}_{name.name}"
+    """A Python name: engine-made symbols are written <x1> or S.amount, which no model symbol can be."""
+    if name.name.startswith("<"):
+        return str(name.name.strip("<>"))
+    first, _, kind = name.name.partition(".")
+    return f"{prefix}{kind}_{first}"
 
 
 def _function(options: str, head: str, body: Sequence[str]) -> str:

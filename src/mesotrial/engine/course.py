@@ -89,8 +89,10 @@ def _restart(simulator: Simulator, state: State, first: State, restarts: Sequenc
             table = settled.pending
             renumbered = np.full(len(table), patient)
             pending = pending.merged(DoseTable(renumbered, table.start, table.stop, table.state, table.amount))
+    memory = {patient: past for patient, past in state.memory.items() if not who[patient]}
+    steps = np.where(who, 0.0, state.step_days)
     return dataclasses.replace(
-        state, values=values, pending=pending, step_days=np.where(who, 0.0, state.step_days), saved_times=None
+        state, values=values, pending=pending, step_days=steps, memory=memory, saved_times=None, saved_values=None
     )
 
 

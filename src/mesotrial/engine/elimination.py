@@ -1,6 +1,7 @@
 """Elimination: a mechanism that a trial does not use costs nothing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import sympy
 from sympy import Expr, Symbol
@@ -20,7 +21,8 @@ def reduce_model(model: Model, observables: Sequence[str], dosed: Sequence[str],
     algebra = {name: _at_zero(e, gone) for name, e in model.algebra.items()}
     # An observable that is dead is still asked for: it stays, as the number 0.
     algebra |= {name: sympy.Integer(0) for name in dead if name in observables}
-    return _keep_needed(Model(states, model.constants, model.derived, algebra), observables, inputs)
+    alive = replace(model, states=states, algebra=algebra)
+    return _keep_needed(alive, observables, inputs)
 
 
 def input_exponents(model: Model, inputs: Sequence[str]) -> tuple[str, ...]:
@@ -44,8 +46,10 @@ def dead_states(model: Model, dosed: Sequence[str], inputs: Sequence[str]) -> fr
     """Return the states that stay zero whatever the `inputs`, as long as only `dosed` states receive doses.
 
     All states that start at zero and are not dosed are supposed dead at first; those whose rate is then not zero are
-    let go, until none is left to let go.
+    let go, until none is left to let go. Where events or delays can wake a state, none is dead.
     """
+    if model.events or model.delays:
+        return frozenset()
     known = _known_numbers(model, inputs)
     rates = {name: e.rate.xreplace(known) for name, e in model.states.items()}
     rules = {name: e.xreplace(known) for name, e in model.algebra.items()}
@@ -74,6 +78,8 @@ def _keep_needed(model: Model, observables: Sequence[str], inputs: Sequence[str]
     """Drop what no observable depends on, directly or through others."""
     needed: set[str] = set()
     todo = list(observables)
+    for event in model.events:
+        todo += [*event.assignments, *(s.name for e in event.expressions() for s in e.free_symbols)]
     while todo:
         name = todo.pop()
         if name in needed:
@@ -86,10 +92,14 @@ def _keep_needed(model: Model, observables: Sequence[str], inputs: Sequence[str]
             used = model.algebra[name].free_symbols
         elif name in model.derived:
             used = model.derived[name].free_symbols
+        elif name in model.delays:
+            used = model.delays[name].expression.free_symbols | model.delays[name].time.free_symbols
         todo.extend(s.name for s in used)
     return Model(
         {n: e for n, e in model.states.items() if n in needed},
         {n: v for n, v in model.constants.items() if n in needed or n in inputs},
         {n: e for n, e in model.derived.items() if n in needed},
         {n: e for n, e in model.algebra.items() if n in needed},
+        model.events,
+        {n: d for n, d in model.delays.items() if n in needed},
     )

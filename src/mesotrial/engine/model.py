@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import sympy
-from sympy import Expr, Symbol, srepr
+from sympy import Basic, Expr, Symbol, srepr
+from sympy.logic.boolalg import Boolean
 
 from mesotrial.engine.errors import ModelError, unknown_name
 
@@ -28,18 +29,67 @@ class StateEquation:
 
 
 @dataclass(frozen=True)
+class Assignment:
+    """What an event does to one state: it becomes `value` times `scale`.
+
+    `value` is taken when the event is triggered or executed, `scale` (a compartment's size) when it is executed.
+    """
+
+    value: Expr
+    scale: Expr
+
+
+@dataclass(frozen=True)
+class Event:
+    """A sudden change, in SBML's sense: it is triggered when `trigger` turns true and executed `delay` later.
+
+    initial: what `trigger` is taken for before the start. persistent: executed even if `trigger` turns false in the
+    meantime. at_trigger: whether the assigned values are those of the time of the trigger. Of events that are due at
+    the same time the one with the highest `priority` is executed first.
+    """
+
+    name: str
+    trigger: Boolean
+    delay: Expr
+    priority: Expr | None
+    assignments: Mapping[str, Assignment]
+    initial: bool
+    persistent: bool
+    at_trigger: bool
+
+    def expressions(self) -> Iterator[Basic]:
+        """Yield every formula."""
+        yield from (self.trigger, self.delay)
+        if self.priority is not None:
+            yield self.priority
+        for assignment in self.assignments.values():
+            yield from (assignment.value, assignment.scale)
+
+
+@dataclass(frozen=True)
+class Delay:
+    """The value that `expression` had `time` ago."""
+
+    expression: Expr
+    time: Expr
+
+
+@dataclass(frozen=True)
 class Model:
-    """An immutable system of ordinary differential equations.
+    """An immutable system of ordinary differential equations, with events and delays where SBML asks for them.
 
     states: name to equation. `constants`: plain constant parameters and their values, which may be made inputs.
     derived: constant parameters computed from constants, in evaluation order. `algebra`: assignment rules in
-    evaluation order, functions of time, states, constants and derived.
+    evaluation order, functions of time, states, constants and derived. `delays`: what the names stand for that
+    formulas use for a value of the past. A name with a dot is the engine's own.
     """
 
     states: Mapping[str, StateEquation]
     constants: Mapping[str, float]
     derived: Mapping[str, Expr]
     algebra: Mapping[str, Expr]
+    events: tuple[Event, ...] = ()
+    delays: Mapping[str, Delay] = field(default_factory=dict)
 
     @cached_property
     def content_hash(self) -> str:
@@ -55,6 +105,11 @@ class Model:
             yield f"derived {name}: {srepr(expression)}"
         for name, expression in self.algebra.items():
             yield f"algebra {name}: {srepr(expression)}"
+        for event in self.events:
+            targets = (event.name, *event.assignments, event.initial, event.persistent, event.at_trigger)
+            yield f"event {targets}: {[srepr(e) for e in event.expressions()]} {event.priority is None}"
+        for name, delay in self.delays.items():
+            yield f"delay {name}: {srepr(delay.expression)} by {srepr(delay.time)}"
 
     def names(self) -> tuple[str, ...]:
         """Return every name: states, constants, derived and algebra."""

@@ -173,6 +173,7 @@ class Simulator:
             code=run.code,
             steps=run.steps,
             pending=_still_pending(table, goal, run.code),
+            memory=run.memory,
             saved_times=None if save_at is None else _reached_times(times, state.time_days, run.time),
             saved_values=None if save_at is None else run.saved,
         )

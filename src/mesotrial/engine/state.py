@@ -1,6 +1,7 @@
 """What the engine knows of a batch of patients at a moment."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -57,6 +58,8 @@ class State:
     """(n,) steps tried so far"""
     pending: DoseTable
     """doses given but not yet, or not yet wholly, absorbed into the states"""
+    memory: Mapping[int, Any] = field(default_factory=dict)
+    """by patient: what the reference twin remembers of events and delays"""
     saved_times: Floats | None = None
     """(n, n_times) the `save_at` of the last advance, NaN where not reached"""
     saved_values: Floats | None = None
@@ -78,4 +81,5 @@ class State:
             code=self.code[rows],
             steps=self.steps[rows],
             pending=self.pending.take(rows, len(self)),
+            memory={i: self.memory[row] for i, row in enumerate(rows.tolist()) if row in self.memory},
         )
