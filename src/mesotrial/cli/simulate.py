@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _MOST_ROWS = 50_000_000  # patients times days of one file
+
+
+class Method(StrEnum):
+    """How to integrate."""
+
+    AUTO = "auto"
+    TSIT5 = "tsit5"
+    ROSENBROCK = "rosenbrock"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +54,9 @@ def simulate(
     observe: Annotated[
         str, typer.Option(metavar="A,B", help="What to write; without it every state and every assigned quantity.")
     ] = "",
+    method: Annotated[
+        Method, typer.Option(help="tsit5: explicit. rosenbrock: for stiff models. auto: whichever the model needs.")
+    ] = Method.AUTO,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -69,7 +81,7 @@ def simulate(
     try:
         events = _events(doses, loaded)
         times = _times(until, step, len(events.patients))
-        course = _run(loaded, values, names, events, times)
+        course = _run(loaded, values, names, events, times, method)
     except (EventError, SteadyStateError) as error:
         raise RequestError(f"{doses}: {error}") from error
     _write(out, events, times, course)
@@ -133,7 +145,9 @@ def _times(until: float, step: float, patients: int) -> Any:
     return times if times[-1] >= until * (1 - 1e-12) else np.append(times, until)
 
 
-def _run(model: Model, values: dict[str, float], names: list[str], events: EventTable, times: Any) -> Course:
+def _run(
+    model: Model, values: dict[str, float], names: list[str], events: EventTable, times: Any, method: Method
+) -> Course:
     import numpy as np
 
     from mesotrial.engine import compile_model, run_events
@@ -143,7 +157,9 @@ def _run(model: Model, values: dict[str, float], names: list[str], events: Event
     # A state that is set counts as dosed: it may start at zero in the model and must not be eliminated for that.
     dosed = tuple(dict.fromkeys([*events.dosed(), *initial]))
     backend: Literal["numba", "reference"] = "reference" if model.events or model.delays else "numba"
-    simulator = compile_model(model, observables=names, inputs=inputs, dosed=dosed, backend=backend)
+    simulator = compile_model(
+        model, observables=names, inputs=inputs, dosed=dosed, backend=backend, method=method.value
+    )
     parameters = np.tile([values[name] for name in inputs], (len(events.patients), 1))
     return run_events(simulator, parameters, events, save_at=times, initial=initial)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sympy import Expr, Symbol
 
+from mesotrial.engine.derivatives import jacobian
 from mesotrial.engine.elimination import dead_states, input_exponents
 from mesotrial.engine.errors import ModelError
 from mesotrial.engine.hoisting import Hoister, ordered_assignments
@@ -17,7 +18,11 @@ from math import acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, exp, fl
 import numpy as np
 from numba import njit
 """
-_DRIVER = ("tsit5.py.in", "explicit.py.in")
+_DRIVERS = {
+    "tsit5": ("tsit5.py.in", "explicit.py.in", "driver.py.in"),
+    "rosenbrock": ("tsit5.py.in", "rodas.py.in", "switching.py.in", "driver.py.in"),
+    "auto": ("tsit5.py.in", "rodas.py.in", "switching.py.in", "driver.py.in"),
+}
 _SIGNATURES = """\
 START_SIGNATURE = "void(float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 OBSERVE_SIGNATURE = "void(float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])"
@@ -30,9 +35,11 @@ ADVANCE_SIGNATURE = (
 
 
 def generate(
-    model: Model, observables: Sequence[str], inputs: Sequence[str], dosed: Sequence[str]
+    model: Model, observables: Sequence[str], inputs: Sequence[str], dosed: Sequence[str], method: str = "tsit5"
 ) -> tuple[str, dict[str, Any]]:
     """Return the source of the kernel of `model`, and its layout; constants that are no `inputs` become numbers in it.
+
+    method: see `compile_model`.
 
     Raises:
         ModelError: an unknown name, or a needed constant without a value.
@@ -61,13 +68,25 @@ def generate(
     rates = [hoister.lift(real(e.rate.xreplace(numbers), name)) for name, e in model.states.items()]
     seen = [hoister.lift(symbol(name).xreplace(numbers)) for name in observables]
     initial = [real(e.initial.xreplace(numbers), name) for name, e in model.states.items()]
+    slopes = None
+    if method != "tsit5":
+        try:
+            definitions, entries, by_time = jacobian(fluid, rates, [symbol(name) for name in model.states])
+            definitions = {name: hoister.lift(e) for name, e in definitions.items()}
+            entries = {place: hoister.lift(e) for place, e in entries.items()}
+            slopes = (definitions, entries, {i: hoister.lift(e) for i, e in by_time.items()})
+        except ModelError:
+            if method == "rosenbrock":
+                raise
+            method = "tsit5"  # all that can be done without derivatives
     writer = _Writer(list(model.states), list(inputs), hoister.columns)
     parts = [
-        _IMPORTS + writer.layout() + _SIGNATURES,
+        _IMPORTS + writer.layout(method) + _SIGNATURES,
         writer.start(hoister.definitions, initial),
         writer.rhs(fluid, rates, dosed),
+        *([] if slopes is None else [writer.jac(*slopes)]),
         writer.observe(fluid, seen),
-        *(files("mesotrial.engine").joinpath(name).read_text(encoding="utf-8") for name in _DRIVER),
+        *(files("mesotrial.engine").joinpath(name).read_text(encoding="utf-8") for name in _DRIVERS[method]),
     ]
     layout = {
         "model_states": list(whole.states),
@@ -101,13 +120,27 @@ class _Writer:
         self.inputs = {symbol(name): i for i, name in enumerate(inputs)}
         self.columns = {name: i for i, name in enumerate(columns)}
 
-    def layout(self) -> str:
-        """The work array: constants, then dose rates, states, stage and slopes."""
+    def layout(self, method: str) -> str:
+        """The work array: constants, then dose rates, states, stage and slopes, and what the stiff method needs."""
         n, constants = len(self.states), len(self.inputs) + len(self.columns)
         lines = [f"N_STATES, N_INPUTS, N_DERIVED = {n}, {len(self.inputs)}, {len(self.columns)}"]
         blocks = ("R", "Y", "U", "K1", "K2", "K3", "K4", "K5", "K6", "K7")
         lines += [f"{block} = {constants + i * n}" for i, block in enumerate(blocks)]
-        return "\n".join([*lines, f"WORK = {constants + len(blocks) * n}", ""])
+        work = constants + len(blocks) * n
+        if method != "tsit5":
+            for block, size in (
+                ("J", n * n),
+                ("E", n * n),
+                ("FT", n),
+                ("PIVOT", n),
+                ("FRESH", 1),
+                ("STIFF", 1),
+                ("COUNT", 1),
+            ):
+                lines.append(f"{block} = {work}")
+                work += size
+            lines.append(f"ALWAYS_STIFF = {method == 'rosenbrock'}")
+        return "\n".join([*lines, f"WORK = {work}", ""])
 
     def start(self, definitions: Mapping[Symbol, Expr], initial: Sequence[Expr]) -> str:
         targets = [f"derived[p, {i}]" for i in range(len(self.columns))]
@@ -124,12 +157,23 @@ class _Writer:
         )
 
     def rhs(self, fluid: Mapping[Symbol, Expr], rates: Sequence[Expr], dosed: Sequence[str]) -> str:
+        doses = {i: f" + w[R + {i}]" if s.name in dosed else "" for s, i in self.states.items()}
+        targets = {f"w[k + {i}]": rate for i, rate in enumerate(rates)}
+        body = self._body(fluid, targets, self._in_work_array(), lambda i: doses[i])
+        return _function('error_model="numpy"', "rhs(t, w, y, k)", body)
+
+    def jac(
+        self, fluid: Mapping[Symbol, Expr], entries: Mapping[tuple[int, int], Expr], by_time: Mapping[int, Expr]
+    ) -> str:
+        """The derivatives of the rates by state and time; those that are 0 stay as the work array was made."""
+        targets = {f"w[J + {i * len(self.states) + j}]": e for (i, j), e in entries.items()}
+        targets |= {f"w[FT + {i}]": e for i, e in by_time.items()}
+        return _function('error_model="numpy"', "jac(t, w, y)", self._body(fluid, targets, self._in_work_array()))
+
+    def _in_work_array(self) -> dict[Symbol, str]:
         stored = {s: f"w[y + {i}]" for s, i in self.states.items()}
         stored |= {s: f"w[{i}]" for s, i in self.inputs.items()}
-        stored |= {s: f"w[{len(self.inputs) + i}]" for s, i in self.columns.items()}
-        doses = {i: f" + w[R + {i}]" if s.name in dosed else "" for s, i in self.states.items()}
-        body = self._body(fluid, {f"w[k + {i}]": rate for i, rate in enumerate(rates)}, stored, lambda i: doses[i])
-        return _function('error_model="numpy"', "rhs(t, w, y, k)", body)
+        return stored | {s: f"w[{len(self.inputs) + i}]" for s, i in self.columns.items()}
 
     def observe(self, fluid: Mapping[Symbol, Expr], seen: Sequence[Expr]) -> str:
         stored = {s: f"values[j, {i}]" for s, i in self.states.items()}

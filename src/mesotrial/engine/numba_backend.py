@@ -38,9 +38,10 @@ class NumbaBackend:
         atol: float | Mapping[str, float],
         max_steps: int,
         threads: int | None,
+        method: str,
     ) -> None:
         """See `compile_model`."""
-        content = [_generator(), _content_hash(model), list(observables), list(inputs), list(dosed), machine()]
+        content = [_generator(), _content_hash(model), list(observables), list(inputs), list(dosed), method, machine()]
         key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
 
         def write() -> tuple[str, dict[str, Any]]:
@@ -49,8 +50,8 @@ class NumbaBackend:
             if isinstance(model, str):
                 from mesotrial.engine.sbml import load_model
 
-                return generate(load_model(model), observables, inputs, dosed)
-            return generate(model, observables, inputs, dosed)
+                return generate(load_model(model), observables, inputs, dosed, method)
+            return generate(model, observables, inputs, dosed, method)
 
         self._kernel, layout, self.from_cache = load_or_build(key, write)
         self.model_states = frozenset(layout["model_states"])

@@ -94,6 +94,10 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]
     def _print_Max(self, expr: Any) -> str:  # noqa: N802
         return f"max({', '.join(self._print(a) for a in expr.args)})"
 
+    def _print_sign(self, expr: Any) -> str:  # noqa: N802
+        text = self._print(expr.args[0])
+        return f"(1.0 if {text} > 0.0 else -1.0 if {text} < 0.0 else 0.0)"
+
     def _print_Abs(self, expr: Any) -> str:  # noqa: N802
         return f"abs({self._print(expr.args[0])})"
 

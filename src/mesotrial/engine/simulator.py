@@ -28,6 +28,7 @@ def compile_model(
     max_steps: int = 100_000,
     backend: Literal["numba", "reference"] = "numba",
     threads: int | None = None,
+    method: Literal["tsit5", "rosenbrock", "auto"] = "tsit5",
 ) -> "Simulator":
     """Compile `model` for a batch of patients.
 
@@ -35,7 +36,9 @@ def compile_model(
     the disk, which saves a second.
     inputs: constants that differ between patients; every other constant is fixed at its value. dosed: states that may
     receive doses. atol: one number, or one per state by name (states not named: 1e-9). max_steps: per patient and
-    advance. threads: how many to use, by default all that the process may use; results do not depend on it.
+    advance. threads: how many to use, by default all that the process may use; results do not depend on it. method: of
+    the compiled backend: Tsit5 (explicit, of order 5), Rodas4P (Rosenbrock, of order 4, for stiff models), or Tsit5 that
+    goes over to Rodas4P while a patient's problem is stiff.
 
     Raises:
         ModelError: a name that the model does not have, or a constant without a value.
@@ -44,6 +47,8 @@ def compile_model(
     observables, inputs, dosed = tuple(observables), tuple(inputs), tuple(dosed)
     if not rtol > 0 or (threads is not None and threads < 1):
         raise ValueError(f"rtol must be positive and threads at least 1, not {rtol} and {threads}")
+    if method not in ("tsit5", "rosenbrock", "auto"):
+        raise ValueError(f"method must be tsit5, rosenbrock or auto, not {method}")
     built: Backend
     if isinstance(model, Path) or (isinstance(model, str) and ("\n" not in model or backend == "reference")):
         from mesotrial.engine.sbml import load_model
@@ -56,7 +61,7 @@ def compile_model(
     else:
         from mesotrial.engine.numba_backend import NumbaBackend
 
-        built = NumbaBackend(model, observables, inputs, dosed, rtol, atol, max_steps, threads)
+        built = NumbaBackend(model, observables, inputs, dosed, rtol, atol, max_steps, threads, method)
     return Simulator(built, observables, inputs, dosed, time.perf_counter() - began)
 
 
