@@ -38,7 +38,10 @@ def test_placebo_adds_nothing():
 
 
 def test_terms_of_two_drugs_add_up(everything):
-    assert "cytotoxic_effect := cisplatin_share * cisplatin_exposure + carboplatin_share * carboplatin_exposure" in everything.antimony
+    assert (
+        "cytotoxic_effect := cisplatin_share * cisplatin_exposure + carboplatin_share * carboplatin_exposure"
+        in everything.antimony
+    )
     assert "ctla4_blockade := ipilimumab_concentration / ipilimumab_EC50_ctla4 + tremelimumab" in everything.antimony
 
 
@@ -60,8 +63,21 @@ def _roadrunner(sbml, values):
 def test_libroadrunner_agrees_to_one_part_in_a_million(everything):
     observables = ["tumour_volume", "tumour_escape", "tumour_dead", "cd8_circulating", "cd8_tumour", "cd8_exhausted", "antigen", "growth_smoothed",
                    "cytotoxic_resistance", *everything.concentrations.values()]  # fmt: skip
-    inputs = {"priming_strength": 300.0, "growth_rate": 0.006, "weight_kg": 91.0, "ecog_ge1": 1.0, "female": 1.0, "nivolumab_CL_eta": 0.3}
-    given = [("nivolumab", 240.0, 0.0), ("ipilimumab", 80.0, 0.0), ("cisplatin", 140.0, 21.0), ("pemetrexed", 900.0, 21.0), ("nivolumab", 240.0, 14.0)]
+    inputs = {
+        "priming_strength": 300.0,
+        "growth_rate": 0.006,
+        "weight_kg": 91.0,
+        "ecog_ge1": 1.0,
+        "female": 1.0,
+        "nivolumab_CL_eta": 0.3,
+    }
+    given = [
+        ("nivolumab", 240.0, 0.0),
+        ("ipilimumab", 80.0, 0.0),
+        ("cisplatin", 140.0, 21.0),
+        ("pemetrexed", 900.0, 21.0),
+        ("nivolumab", 240.0, 14.0),
+    ]
     day = [0.5, 10.0, 14.0, 21.25, 30.0, 90.0, 400.0]
 
     runner = _roadrunner(everything.sbml, inputs)
@@ -88,7 +104,9 @@ def test_libroadrunner_agrees_to_one_part_in_a_million(everything):
         np.zeros(len(rows), dtype=int), np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=object),
         np.array([row[2] for row in rows]), np.zeros(len(rows)),
     )  # fmt: skip
-    state = simulator.advance(simulator.start(np.array([list(inputs.values())])), until=400.0, doses=doses, save_at=np.array(day))
+    state = simulator.advance(
+        simulator.start(np.array([list(inputs.values())])), until=400.0, doses=doses, save_at=np.array(day)
+    )
     seen = simulator.observe_saved(state, observables)
     for place, name in enumerate(observables):
         theirs = np.array([row[place] for row in expected])
@@ -114,7 +132,11 @@ def _concentration(drug, amount_mg, times_day, inputs, save_at, infusion_day=1 /
 # Label half-lives in days (terminal, at steady state); the reference person of each population model.
 @pytest.mark.parametrize(
     ("drug", "dose_mg", "every", "label", "span"),
-    [("nivolumab", 240.0, 14, 25.0, (60, 120)), ("ipilimumab", 240.0, 21, 15.4, (40, 80)), ("pemetrexed", 950.0, 21, 3.5 / 24, (0.8, 1.2))],
+    [
+        ("nivolumab", 240.0, 14, 25.0, (60, 120)),
+        ("ipilimumab", 240.0, 21, 15.4, (40, 80)),
+        ("pemetrexed", 950.0, 21, 3.5 / 24, (0.8, 1.2)),
+    ],
 )
 def test_half_life_is_within_15_percent_of_the_label(drug, dose_mg, every, label, span):
     times = np.arange(0, 365, every) if every < 30 else [0]

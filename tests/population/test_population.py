@@ -11,7 +11,15 @@ from mesotrial.population.randomness import normals, philox4x32, uniforms
 def _cohort(numbers, seed=3, replicate=0, line="relapsed", parameters=None, design="maps2"):
     population = load_design(design).population
     drugs = [load_drug("nivolumab"), load_drug("placebo")]
-    return draw_cohort(population, parameters or load_parameters(), drugs, line=line, seed=seed, replicate=replicate, numbers=np.asarray(numbers))
+    return draw_cohort(
+        population,
+        parameters or load_parameters(),
+        drugs,
+        line=line,
+        seed=seed,
+        replicate=replicate,
+        numbers=np.asarray(numbers),
+    )
 
 
 def test_philox_gives_the_published_words():
@@ -26,9 +34,13 @@ def test_draws_do_not_depend_on_company_order_or_count():
     everyone = uniforms(1, "death", 0, np.arange(100), 5)
     np.testing.assert_array_equal(uniforms(1, "death", 0, np.array([70, 3]), 5), everyone[[70, 3]])
     np.testing.assert_array_equal(uniforms(1, "death", 0, np.arange(100), 2), everyone[:, :2])
-    for other in (uniforms(2, "death", 0, np.arange(100), 5), uniforms(1, "scan", 0, np.arange(100), 5), uniforms(1, "death", 1, np.arange(100), 5)):
+    for other in (
+        uniforms(2, "death", 0, np.arange(100), 5),
+        uniforms(1, "scan", 0, np.arange(100), 5),
+        uniforms(1, "death", 1, np.arange(100), 5),
+    ):
         assert not (other == everyone).any()
-    assert 0 < everyone.min() and everyone.max() < 1
+    assert everyone.min() > 0 and everyone.max() < 1
 
 
 def test_normals_are_normal():
@@ -75,7 +87,9 @@ def test_relapse_shifts_what_the_parameters_say():
     parameters = load_parameters()
     first, relapsed = _cohort(range(200), line="first"), _cohort(range(200), line="relapsed")
     factor = parameters.distributions["priming_strength"].factors["relapsed"]
-    np.testing.assert_allclose(relapsed.inputs["priming_strength"], factor * first.inputs["priming_strength"], rtol=1e-12)
+    np.testing.assert_allclose(
+        relapsed.inputs["priming_strength"], factor * first.inputs["priming_strength"], rtol=1e-12
+    )
 
 
 def test_typical_patients_have_no_spread():
@@ -86,11 +100,17 @@ def test_typical_patients_have_no_spread():
 
 
 def test_contradicting_correlations_are_refused():
-    names = [("growth_rate", "priming_strength"), ("growth_rate", "pdl1_baseline"), ("priming_strength", "pdl1_baseline")]
+    names = [
+        ("growth_rate", "priming_strength"),
+        ("growth_rate", "pdl1_baseline"),
+        ("priming_strength", "pdl1_baseline"),
+    ]
     base = load_parameters()
     wrong = {**base.correlations, **dict(zip(names, (0.95, 0.95, -0.95), strict=True))}
     with pytest.raises(ValueError, match="contradict"):
-        _cohort(range(3), parameters=type(base)(base.version, base.distributions, wrong, base.readout, base.readout_status))
+        _cohort(
+            range(3), parameters=type(base)(base.version, base.distributions, wrong, base.readout, base.readout_status)
+        )
 
 
 def test_replacing_an_unknown_parameter_is_refused():
