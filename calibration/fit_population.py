@@ -2,8 +2,8 @@
 
     uv run --group calibrate python calibration/fit_population.py --minutes 30 --out fitted.json
 
-Targets are the rows of the published results with role `calibration` and scored = yes, of the trials named below, response and survival only. No other row is
-ever read: `targets` refuses. The loss is the mean of a robust z^2 (the score's own z) plus priors that hold each parameter near its start, all draws with
+Targets are the rows of the published results with role `calibration` and scored = yes, of the trials named below, response and survival only;
+`mesotrial.analysis.calibration_targets` refuses any other row. The loss is the mean of a robust z^2 (the score's own z) plus priors that hold each parameter near its start, all draws with
 common random numbers; CMA-ES searches. The result is a JSON of dotted paths for `ParameterSet.replaced`.
 """
 
@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mesotrial.analysis import Endpoint, Outcomes, codes, estimate
-from mesotrial.catalogue import PublishedResult, load_design, published_results
+from mesotrial.analysis import Endpoint, Outcomes, calibration_targets, codes, estimate
+from mesotrial.catalogue import Design, PublishedResult, load_design
 from mesotrial.population import ParameterSet, load_parameters
 from mesotrial.trial import build_model, simulate_trial
 
-DESIGNS = ("checkmate743", "confirm", "determine")
+DESIGNS = ("checkmate743", "confirm", "determine", "emphacis", "maps", "ms01", "javelin", "ind227", "rames")
 FAMILIES = (
     "ORR",
     "DCR",
@@ -37,6 +37,7 @@ FAMILIES = (
     "DOR_RATE",
     "TTR_MEDIAN",
 )
+SUBGROUPS = ("all", "epithelioid", "non_epithelioid")
 MOST_COMPLETE = 0.04  # complete responses are rare in mesothelioma: a share above this is penalised
 
 
@@ -78,7 +79,9 @@ FREE = (
     Free("cytotoxic_sensitivity.median", "log", 0.5),
     Free("cytotoxic_sensitivity.sd", "log", 0.3),
     Free("cytotoxic_sensitivity.factors.non_epithelioid", "log", 0.4),
+    Free("cytotoxic_sensitivity.factors.relapsed", "log", 0.4),
     Free("resistance_rate.median", "log", 0.8),
+    Free("vascular_max.median", "logit", 0.7),
     Free("correlations.cytotoxic_sensitivity.priming_strength", "tanh", 0.4),
     Free("readout.reading_sd", "log", 0.4),
     Free("readout.death_per_day", "log", 0.4),
@@ -101,18 +104,18 @@ _FROM: dict[str, Callable[[float], float]] = {
 
 
 def weight(row: PublishedResult) -> float:
-    """Return the weight of a row: the arms without immunotherapy count double, because everything else rests on them."""
-    return 2.0 if row.arm in ("placebo", "chemo") else 1.0
+    """Return the weight of a row: arms without immunotherapy count more, because everything else rests on them."""
+    return 4.0 if row.arm == "placebo" else 2.0 if row.arm == "chemo" else 1.0
 
 
-def targets(trial: str) -> list[PublishedResult]:
-    """Return the rows of a trial that may be fitted; a row that is not calibration is a ValueError."""
-    rows = [
-        row for row in published_results(trial) if row.scored and row.role == "calibration" and row.code in FAMILIES
+def targets(design: Design) -> list[PublishedResult]:
+    """Return the rows that a design is fitted to: those of its trial that may be fitted, its arms, subgroups of histology or none."""
+    arms = {arm.name for arm in design.arms}
+    return [
+        row
+        for row in calibration_targets(design.evidence_trial)
+        if row.code in FAMILIES and not row.comparator and row.arm in arms and row.subgroup_code in SUBGROUPS
     ]
-    if wrong := [row.row for row in rows if row.role != "calibration"]:
-        raise ValueError(f"rows {wrong} may not be fitted")
-    return [row for row in rows if not row.comparator and row.value is not None and row.se is not None]
 
 
 def current(parameters: ParameterSet, path: str) -> float:
@@ -137,7 +140,7 @@ class Loss:
         self.start, self.patients, self.seed = start, patients, seed
         self.designs = [load_design(name) for name in DESIGNS]
         self.models = [build_model(design, start, threads=1) for design in self.designs]
-        self.rows = [targets(design.evidence_trial) for design in self.designs]
+        self.rows = [targets(design) for design in self.designs]
         self.origin = [_TO[free.scale](current(start, free.path)) for free in FREE]
         shipped = load_parameters()
         self.centre = [_TO[f.scale](f.centre if f.centre is not None else current(shipped, f.path)) for f in FREE]
