@@ -28,7 +28,7 @@ def cache_folder() -> Path:
 
 def machine() -> list[str]:
     """Return what compiled code depends on beside its source: versions and the processor."""
-    import llvmlite  # type: ignore[import-untyped]
+    import llvmlite
     import numba
     from llvmlite import binding
 
