@@ -9,16 +9,17 @@ import polars as pl
 import pytest
 
 from mesotrial.catalogue import load_design
+from mesotrial.engine import ResultCode
 from mesotrial.trial import simulate_trial
-from mesotrial.trial.tables import TABLES, TableSpec
+from mesotrial.trial.tables import TABLES, Column, TableSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 
 _OPENING = """# The tables of a run
 
 Patient-level tables with the names of CDISC ADaM, as Parquet files in the folder of a run. Days count from randomisation (day 0); a month is 30.4375 days.
-Each column's label, unit and code list are also in the file, as metadata of the column; an empty unit is a number without one. `STUDYID` begins with `SIM-` and
-`SIMFL` is `Y` in every row: nobody here is a real person.
+Each column's label, unit, code list and note are also in the file, as metadata of the column; an empty unit is a number without one. `STUDYID` begins with
+`SIM-` and `SIMFL` is `Y` in every row: nobody here is a real person.
 """
 
 
@@ -29,7 +30,7 @@ def documentation() -> str:
 
 def _table(spec: TableSpec) -> list[str]:
     rows = [
-        f"| `{column.name}` | {column.kind} | {column.label} | {column.unit} | {', '.join(f'`{code}`' for code in column.codes)} |"
+        f"| `{column.name}` | {column.kind} | {_described(column)} | {column.unit} | {', '.join(f'`{code}`' for code in column.codes)} |"
         for column in spec.columns
     ]
     return [
@@ -40,6 +41,10 @@ def _table(spec: TableSpec) -> list[str]:
         *rows,
         "",
     ]
+
+
+def _described(column: Column) -> str:
+    return f"{column.label}: {column.note}" if column.note else column.label
 
 
 @pytest.fixture(scope="module", params=["maps2", "checkmate743"])
@@ -54,10 +59,14 @@ def test_the_page_lists_what_there_is() -> None:
 def test_every_column_has_a_label_and_every_measure_a_unit() -> None:
     for spec in TABLES.values():
         for column in spec.columns:
-            assert column.label
+            assert 0 < len(column.label) <= 40  # what a SAS transport file has room for
             assert len(column.name) <= 8
             has_its_own_column = "AVALU" in spec.by_name and column.name == "AVAL"
             assert column.kind != "number" or column.unit or has_its_own_column, f"{spec.name}.{column.name}"
+
+
+def test_result_codes_are_those_of_the_engine() -> None:
+    assert TABLES["adsl"].by_name["RCODE"].codes == tuple(code.name for code in ResultCode)
 
 
 def test_values_are_those_of_the_code_lists(simulated: dict[str, pl.DataFrame]) -> None:

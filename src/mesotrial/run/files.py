@@ -60,7 +60,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def write_table(path: Path, name: str, frame: pl.DataFrame, provenance: Mapping[str, Any]) -> None:
     """Write table `name` as Parquet.
 
-    Each column carries its label, unit and code list; the file carries the table's title, what a row is, and the
+    Each column carries its label, unit, code list and note; the file carries the table's title, what a row is, and the
     run's provenance as JSON under the key ``mesotrial``.
     """
     import pyarrow as pa
@@ -72,7 +72,12 @@ def write_table(path: Path, name: str, frame: pl.DataFrame, provenance: Mapping[
         pa.field(
             column.name,
             types[column.kind],
-            metadata={"label": column.label, "unit": column.unit, "codes": json.dumps(column.codes)},
+            metadata={
+                "label": column.label,
+                "unit": column.unit,
+                "codes": json.dumps(column.codes),
+                "note": column.note,
+            },
         )
         for column in spec.columns
     ]

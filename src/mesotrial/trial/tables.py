@@ -21,13 +21,16 @@ Kind = Literal["text", "integer", "number"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: ADaM name, type, label, unit and the values it may take (empty: free)."""
+    """One column: ADaM name, type, label (at most 40 characters, as SAS transport files have room for), unit, the values it may take (empty: free) and
+    what a reader should know besides.
+    """
 
     name: str
     kind: Kind
     label: str
     unit: str = ""
     codes: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,19 @@ class TableSpec:
 
 
 _KEYS = (
-    Column("STUDYID", "text", "Study identifier; SIM- marks a simulation"),
+    Column("STUDYID", "text", "Study identifier", note="SIM- marks a simulation"),
     Column("USUBJID", "text", "Unique subject identifier"),
     Column("SIMFL", "text", "Simulated data flag", codes=("Y",)),
-    Column("TRT01P", "text", "Planned treatment: the arm's name in the design"),
+    Column("TRT01P", "text", "Planned treatment", note="the arm's name in the design"),
 )
 _YN = ("Y", "N")
 _RESPONSES = ("CR", "PR", "SD", "PD", "NE")
+_RESULT_CODES = ("OK", "MAX_STEPS", "STEP_TOO_SMALL", "NOT_FINITE")
+_EVENTS = (
+    *("DEATH", "LAST KNOWN ALIVE", "RESPONSE"),
+    *("PROGRESSION AT A SCAN", "SYMPTOMATIC PROGRESSION", "NO EVENT: LAST SCAN"),
+    *("EVENT AFTER TWO OR MORE MISSED SCANS", "SYMPTOMS WITHOUT A SCAN: LAST SCAN"),
+)
 
 TABLES: Mapping[str, TableSpec] = {
     spec.name: spec
@@ -63,29 +72,27 @@ TABLES: Mapping[str, TableSpec] = {
             "one subject",
             (
                 *_KEYS,
-                Column(
-                    "SUBJID",
-                    "integer",
-                    "Subject number within the cohort, from 0: the key of the subject's random draws",
-                ),
-                Column("TRT01PN", "integer", "Planned treatment, number: the arm's place in the design from 0"),
-                Column("REGIMEN", "text", "Regimens actually assigned, as written in the design"),
+                Column("SUBJID", "integer", "Subject number", note="from 0; the key of the subject's random draws"),
+                Column("TRT01PN", "integer", "Planned treatment (N)", note="the arm's place in the design, from 0"),
+                Column("REGIMEN", "text", "Regimens assigned", note="as written in the design"),
                 Column("AGE", "number", "Age", "years"),
                 Column("SEX", "text", "Sex", codes=("F", "M")),
                 Column("WEIGHTBL", "number", "Weight at baseline", "kg"),
                 Column("HEIGHTBL", "number", "Height at baseline", "cm"),
-                Column("BSABL", "number", "Body surface area at baseline (Mosteller)", "m2"),
+                Column("BSABL", "number", "Body surface area at baseline", "m2", note="Mosteller's formula"),
                 Column("ECOGBL", "integer", "ECOG performance status at baseline", codes=("0", "1")),
                 Column("HISTBL", "text", "Histology", codes=("EPITHELIOID", "NON-EPITHELIOID")),
                 Column("PDL1BL", "text", "PD-L1 tumour proportion score", codes=(">=1%", "<1%")),
                 Column("ALBBL", "number", "Albumin at baseline", "g/L"),
                 Column("LDHBL", "number", "Lactate dehydrogenase at baseline", "U/L"),
-                Column("EGFRBL", "number", "Estimated glomerular filtration rate at baseline", "mL/min"),
+                Column("EGFRBL", "number", "Estimated GFR at baseline", "mL/min", note="glomerular filtration rate"),
                 Column("LINE", "text", "Line of treatment", codes=("FIRST", "RELAPSED")),
-                Column("TUMVOLBL", "number", "Tumour volume at baseline (what CT would enclose)", "mL"),
+                Column("TUMVOLBL", "number", "Tumour volume at baseline", "mL", note="what CT would enclose"),
                 Column("SUMDIABL", "number", "Sum of measurements at baseline as read", "mm"),
-                Column("ENRLMO", "number", "Calendar month of randomisation from the first subject in", "months"),
-                Column("TRTEDY", "number", "Day of the last dose, null if none was given", "days"),
+                Column(
+                    "ENRLMO", "number", "Calendar time of randomisation", "months", note="from the start of enrolment"
+                ),
+                Column("TRTEDY", "number", "Day of the last dose", "days", note="null if none was given"),
                 Column("DOSESN", "integer", "Number of dosing occasions received"),
                 Column(
                     "DCTREAS",
@@ -97,8 +104,12 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("EOSDY", "number", "Last day known alive, or day of death", "days"),
                 Column("ITTFL", "text", "Intention-to-treat flag", codes=_YN),
                 Column("SAFFL", "text", "Safety flag: at least one dose", codes=_YN),
-                Column("RESPEFL", "text", "Response-evaluable flag: baseline and at least one later scan", codes=_YN),
-                Column("RCODE", "text", "Result code of the integrator for this subject (OK, or what failed)"),
+                Column(
+                    "RESPEFL", "text", "Response-evaluable flag", codes=_YN, note="baseline and at least one later scan"
+                ),
+                Column(
+                    "RCODE", "text", "Result code of the simulation", codes=_RESULT_CODES, note="OK, or what failed"
+                ),
             ),
         ),
         TableSpec(
@@ -108,7 +119,7 @@ TABLES: Mapping[str, TableSpec] = {
             (
                 *_KEYS,
                 Column("PARAMCD", "text", "Parameter code", codes=("SUMDIAM",)),
-                Column("AVISITN", "integer", "Scan number, 0 = baseline"),
+                Column("AVISITN", "integer", "Scan number", note="0: baseline"),
                 Column("ADY", "number", "Day of the scan", "days"),
                 Column("AVAL", "number", "Sum of measurements as read", "mm"),
                 Column("BASE", "number", "Baseline sum", "mm"),
@@ -116,8 +127,10 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("NADIR", "number", "Smallest sum before this scan", "mm"),
                 Column("PCHGN", "number", "Change from nadir", "%"),
                 Column("NEWLFL", "text", "New lesion seen at this scan or before", codes=_YN),
-                Column("TUMVOL", "number", "Simulated tumour volume on that day (true, not read)", "mL"),
-                Column("ANL01FL", "text", "Analysis flag: up to and including the first progression", codes=_YN),
+                Column("TUMVOL", "number", "Simulated tumour volume", "mL", note="true, not read"),
+                Column(
+                    "ANL01FL", "text", "Analysis flag 01", codes=_YN, note="up to and including the first progression"
+                ),
             ),
         ),
         TableSpec(
@@ -126,11 +139,15 @@ TABLES: Mapping[str, TableSpec] = {
             "one scan of one subject (OVR), or one subject (BOR)",
             (
                 *_KEYS,
+                Column("PARAMCD", "text", "Parameter code", codes=("OVR", "BOR")),
+                Column("AVISITN", "integer", "Scan number", note="null for BOR"),
                 Column(
-                    "PARAMCD", "text", "OVR overall response at a scan; BOR best overall response", codes=("OVR", "BOR")
+                    "ADY",
+                    "number",
+                    "Day of the assessment",
+                    "days",
+                    note="BOR: the day it was first reached, null for NE",
                 ),
-                Column("AVISITN", "integer", "Scan number (null for BOR)"),
-                Column("ADY", "number", "Day of the assessment (BOR: day it was first reached, null for NE)", "days"),
                 Column("AVALC", "text", "Response", codes=_RESPONSES),
                 Column("CRIT", "text", "Criteria and confirmation rule"),
             ),
@@ -145,12 +162,13 @@ TABLES: Mapping[str, TableSpec] = {
                 Column(
                     "AVAL",
                     "number",
-                    "Time from the origin (OS, PFS, TTR: randomisation; DOR: first response)",
+                    "Time to event or censoring",
                     "months",
+                    note="from randomisation; DOR: from the first response",
                 ),
                 Column("ADY", "number", "Study day of the event or of censoring", "days"),
                 Column("CNSR", "integer", "0 event, 1 censored", codes=("0", "1")),
-                Column("EVNTDESC", "text", "What happened, or why the time is censored"),
+                Column("EVNTDESC", "text", "Event or reason for censoring", codes=_EVENTS),
             ),
         ),
         TableSpec(
@@ -162,10 +180,10 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("AEDECOD", "text", "Event, CTCAE term"),
                 Column("AEBODSYS", "text", "Body system"),
                 Column("AETOXGR", "integer", "CTCAE grade", codes=("1", "2", "3", "4", "5")),
-                Column("AEREL", "text", "Related to treatment, as judged by an investigator", codes=_YN),
+                Column("AEREL", "text", "Related to treatment", codes=_YN, note="as an investigator would judge"),
                 Column("AETRT", "text", "Drug the event is attributed to"),
                 Column("ASTDY", "number", "Day of onset", "days"),
-                Column("AENDY", "number", "Day of resolution, null if unresolved", "days"),
+                Column("AENDY", "number", "Day of resolution", "days", note="null if unresolved"),
                 Column("AEACN", "text", "Action taken", codes=("NONE", "DRUG WITHDRAWN")),
                 Column("TRTEMFL", "text", "Treatment-emergent flag", codes=_YN),
             ),
@@ -180,7 +198,7 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("EXDOSE", "number", "Dose given", "mg"),
                 Column("EXROUTE", "text", "Route"),
                 Column("ASTDY", "number", "Day of the dose", "days"),
-                Column("EXDURM", "number", "Duration of the infusion, 0 = bolus", "min"),
+                Column("EXDURM", "number", "Duration of the infusion", "min", note="0: bolus"),
             ),
         ),
         TableSpec(
@@ -189,7 +207,9 @@ TABLES: Mapping[str, TableSpec] = {
             "one day of one subject and parameter (the first few subjects of each arm)",
             (
                 *_KEYS,
-                Column("PARAMCD", "text", "Drug name in capitals for its plasma concentration, or TUMVOL"),
+                Column(
+                    "PARAMCD", "text", "Parameter code", note="TUMVOL, or a drug's name for its plasma concentration"
+                ),
                 Column("ADY", "number", "Day", "days"),
                 Column("AVAL", "number", "Value without assay error"),
                 Column("AVALU", "text", "Unit", codes=("mg/L", "mL")),
