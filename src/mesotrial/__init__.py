@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RegimenError,
         Statement,
         Term,
+        Therapy,
         UnknownNameError,
         approvals,
         design_from_text,
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
         published_results,
         statements,
         terms,
+        therapy_from_text,
     )
+    from mesotrial.comparison import Comparison, Person, compare, person_from_text
     from mesotrial.engine import (
         Doses,
         Model,
@@ -69,6 +72,7 @@ __all__ = [
     "Arm",
     "Assembly",
     "CatalogueError",
+    "Comparison",
     "DataError",
     "Design",
     "Doses",
@@ -78,6 +82,7 @@ __all__ = [
     "ModelError",
     "Outcomes",
     "ParameterSet",
+    "Person",
     "Population",
     "Predictor",
     "PublishedResult",
@@ -91,6 +96,7 @@ __all__ = [
     "State",
     "Statement",
     "Term",
+    "Therapy",
     "Trial",
     "UnknownNameError",
     "__version__",
@@ -98,6 +104,7 @@ __all__ = [
     "approvals",
     "assemble",
     "build_model",
+    "compare",
     "compile_model",
     "design_from_text",
     "design_schema",
@@ -114,6 +121,7 @@ __all__ = [
     "names",
     "page_figures",
     "parse_regimen",
+    "person_from_text",
     "published_results",
     "remake_report",
     "run_trial",
@@ -122,6 +130,7 @@ __all__ = [
     "statements",
     "summarise",
     "terms",
+    "therapy_from_text",
     "unit_warnings",
     "write_report",
 ]
@@ -131,6 +140,7 @@ __version__: str
 _ROOMS = {
     "analysis": ("Outcomes", "Predictor", "hazard_ratio", "kaplan_meier", "log_rank", "score", "summarise"),
     "biology": ("Assembly", "assemble"),
+    "comparison": ("Comparison", "Person", "compare", "person_from_text"),
     "engine": (
         *("Doses", "Model", "ModelError", "ResultCode", "Simulator", "State"),
         *("antimony_to_sbml", "compile_model", "load_model", "unit_warnings"),

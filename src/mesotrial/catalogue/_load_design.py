@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from mesotrial.catalogue._yaml import Document, dotted, read_yaml
 from mesotrial.catalogue._yaml import Path as FieldPath
 from mesotrial.catalogue.errors import CatalogueError, RegimenError, UnknownNameError, nearest
 from mesotrial.catalogue.evidence import published_results
-from mesotrial.catalogue.names import canonical, find, names
-from mesotrial.catalogue.regimen import Regimen, parse_regimen
+from mesotrial.catalogue.names import find, names
+from mesotrial.catalogue.regimen import Regimen
+from mesotrial.catalogue.standard import runnable_regimen
 
 __all__ = ["design_from_text", "load_design"]
 
@@ -120,26 +121,9 @@ def _regimens(document: Document, path: FieldPath, texts: list[str]) -> tuple[Re
 
 def _regimen(document: Document, path: FieldPath, text: str) -> Regimen:
     try:
-        regimen = parse_regimen(text)
-        return replace(regimen, drug=_runnable_drug(regimen))
+        return runnable_regimen(text)
     except RegimenError as error:
         raise error.at(document.file, document.line(path), dotted(path)) from None
-
-
-def _runnable_drug(regimen: Regimen) -> str:
-    """Find the canonical name of the regimen's drug; the drug's words are the first of the text."""
-    drugs = packaged_names("drugs")
-    name = canonical(regimen.drug, "drug")
-    if name in drugs:
-        return name
-    if name is None:
-        near = nearest(regimen.drug, drugs, 1)
-        message = f"no drug is called {regimen.drug!r}; " + (
-            f"did you mean {near[0]}?" if near else f"known: {', '.join(drugs)}"
-        )
-    else:
-        message = f"{name} is in the catalogue but cannot be simulated yet; drugs that can: {', '.join(drugs)}"
-    raise RegimenError(regimen.text, 0, len(regimen.drug), message)
 
 
 def _population(document: Document) -> d.Population:

@@ -90,21 +90,26 @@ def draw_cohort(
     seed: int,
     replicate: int,
     numbers: NDArray[np.int64],
+    given: Mapping[str, float] | None = None,
 ) -> Cohort:
     """Draw the patients `numbers` of a population, with what the model of `drugs` needs.
 
+    `given` fixes continuous covariates by name; what is correlated with them is drawn from its distribution given these values.
+
     Raises `ValueError` if the correlations of the parameter set contradict each other.
     """
+    given = given or {}
     names = [*_CONTINUOUS, "ecog_ge1", *parameters.distributions]
-    score = dict(
-        zip(
-            names,
-            _correlated(names, parameters.correlations, normals(seed, "person", replicate, numbers, len(names))),
-            strict=True,
-        )
-    )
+    scores = _correlated(names, parameters.correlations, normals(seed, "person", replicate, numbers, len(names)))
+    fixed = {name: _score_of(getattr(population, name), value) for name, value in given.items()}
+    score = dict(zip(names, _conditioned(names, parameters.correlations, scores, fixed), strict=True))
     shares = uniforms(seed, "groups", replicate, numbers, 2)
-    covariates = {name: _continuous(getattr(population, name), score[name]) for name in _CONTINUOUS}
+    covariates = {
+        name: np.full(len(numbers), given[name])
+        if name in given
+        else _continuous(getattr(population, name), score[name])
+        for name in _CONTINUOUS
+    }
     covariates["bsa_m2"] = np.sqrt(covariates["weight_kg"] * covariates["height_cm"] / 3600.0)
     covariates["female"] = (shares[:, 0] < population.female).astype(float)
     covariates["epithelioid"] = (shares[:, 1] < population.epithelioid).astype(float)
@@ -130,18 +135,47 @@ def _correlated(
     names: Sequence[str], correlations: Mapping[tuple[str, str], float], scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return correlated scores, shape (n_names, n_patients)."""
-    matrix = np.eye(len(names))
-    for (first, second), value in correlations.items():
-        i, j = names.index(first), names.index(second)
-        matrix[i, j] = matrix[j, i] = value
     try:
-        root = np.linalg.cholesky(matrix)
+        root = np.linalg.cholesky(_matrix(names, correlations))
     except np.linalg.LinAlgError:
         raise ValueError(
             "the correlations of the population contradict each other: their matrix is not positive definite"
         ) from None
     result: NDArray[np.float64] = root @ scores.T
     return result
+
+
+def _matrix(names: Sequence[str], correlations: Mapping[tuple[str, str], float]) -> NDArray[np.float64]:
+    matrix = np.eye(len(names))
+    for (first, second), value in correlations.items():
+        i, j = names.index(first), names.index(second)
+        matrix[i, j] = matrix[j, i] = value
+    return matrix
+
+
+def _conditioned(
+    names: Sequence[str],
+    correlations: Mapping[tuple[str, str], float],
+    scores: NDArray[np.float64],
+    fixed: Mapping[str, float],
+) -> NDArray[np.float64]:
+    """Turn draws of correlated normal scores into draws given that some are `fixed`.
+
+    Conditioning by kriging (Matheron's rule): z + C_af C_ff^-1 (f - z_f), exact for a Gaussian; unfixed, the draws stay as they are.
+    """
+    if not fixed:
+        return scores
+    matrix, places = _matrix(names, correlations), [names.index(name) for name in fixed]
+    away = np.array(list(fixed.values()))[:, None] - scores[places]
+    moved: NDArray[np.float64] = scores + matrix[:, places] @ np.linalg.solve(matrix[np.ix_(places, places)], away)
+    return moved
+
+
+def _score_of(spec: Continuous, value: float) -> float:
+    """Return the normal score of a covariate's value: the inverse of `_continuous`."""
+    if spec.sd is not None:
+        return (value - spec.median) / spec.sd
+    return float(np.log(value / spec.median) / np.sqrt(np.log1p((spec.cv_percent or 0.0) ** 2 / 1e4)))
 
 
 def _continuous(spec: Continuous, score: NDArray[np.float64]) -> NDArray[np.float64]:

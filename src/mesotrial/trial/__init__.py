@@ -1,5 +1,6 @@
 """Conduct: doses, visits, scans, RECIST, toxicity, stopping rules, survival, and the patient-level tables."""
 
+from mesotrial.trial.paired import simulate_paired
 from mesotrial.trial.simulate import BANK_PER_ARM, Model, Trial, build_model, simulate_trial
 from mesotrial.trial.tables import DAYS_PER_MONTH, TABLES, Column, TableSpec, empty_table
 
@@ -13,5 +14,6 @@ __all__ = [
     "Trial",
     "build_model",
     "empty_table",
+    "simulate_paired",
     "simulate_trial",
 ]

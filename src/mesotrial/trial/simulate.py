@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from mesotrial.engine import Simulator, State
     from mesotrial.trial.plan import ArmPlan
 
-__all__ = ["BANK_PER_ARM", "Model", "Trial", "build_model", "simulate_trial"]
+__all__ = ["BANK_PER_ARM", "CHUNK", "Model", "Trial", "build_model", "simulate_chunk", "simulate_trial"]
 
 BANK_PER_ARM = 2000
-_CHUNK = 1000
+CHUNK = 1000
 _RUN_IN_DAYS = 150.0
 _TRACED = 6
 _TRIAL, _BANK = 0, 1
@@ -117,7 +117,7 @@ def simulate_trial(
         parts = []
         for arm, cohort, enrolment in _chunks(design, model, parameters, group, seed, replicate):
             report(done, total, f"{'Trial' if replicate == _TRIAL else 'Bank'}: {design.arms[arm].label}")
-            parts.append(_simulate_chunk(design, arm, cohort, enrolment, model, parameters))
+            parts.append(simulate_chunk(design, arm, cohort, enrolment, model, parameters))
             done += len(cohort)
             report(done, total, "Simulating")
         results.append(join_tables(parts))
@@ -182,7 +182,7 @@ def _draw(
 def _chunks(
     design: Design, model: Model, parameters: ParameterSet, sizes: Sequence[int], seed: int, replicate: int
 ) -> Iterator[tuple[int, Cohort, NDArray[np.float64]]]:
-    """Yield (arm, cohort, month of enrolment) for groups of at most `_CHUNK` patients."""
+    """Yield (arm, cohort, month of enrolment) for groups of at most `CHUNK` patients."""
     everyone = _draw(design, model.drugs, parameters, seed=seed, replicate=replicate, numbers=np.arange(sum(sizes)))
     strata = np.zeros(len(everyone), dtype=np.int64)
     for name in design.randomisation.strata:
@@ -192,12 +192,12 @@ def _chunks(
     enrolment = np.sort(everyone.uniforms("enrolment", 1)[:, 0]) * design.accrual_months
     for arm in range(len(sizes)):
         rows = np.flatnonzero(assigned == arm)
-        for start in range(0, len(rows), _CHUNK):
-            some = rows[start : start + _CHUNK]
+        for start in range(0, len(rows), CHUNK):
+            some = rows[start : start + CHUNK]
             yield arm, everyone.take(some), enrolment[some]
 
 
-def _simulate_chunk(
+def simulate_chunk(
     design: Design,
     arm: int,
     cohort: Cohort,

@@ -1,0 +1,7 @@
+"""The same virtual people through several treatments, beside what was published."""
+
+from mesotrial.comparison.comparing import PEOPLE, Comparison, Option, compare
+from mesotrial.comparison.errors import PatientError
+from mesotrial.comparison.patient import Person, person_from_text
+
+__all__ = ["PEOPLE", "Comparison", "Option", "PatientError", "Person", "compare", "person_from_text"]

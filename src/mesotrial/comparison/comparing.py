@@ -1,0 +1,285 @@
+"""The same virtual people through each of several treatments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mesotrial.comparison.nearest import Nearest, nearest_arm, nearest_design
+from mesotrial.comparison.outcomes import CURVE_MONTHS, Difference, Outcome, differences_of, had_outcomes, outcomes_of
+from mesotrial.comparison.patient import Person, person_from_text
+from mesotrial.run import RequestError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mesotrial.catalogue import Continuous, Design, Population, Therapy
+    from mesotrial.population import Cohort, ParameterSet
+
+__all__ = ["PEOPLE", "SCHEMA", "Comparison", "Option", "compare"]
+
+SCHEMA = "mesotrial/comparison/1"
+PEOPLE = 1000  # an outcome of 40 in 100 is then known to within 1.5 in 100
+_FOLLOW_UP_MONTHS = 40.0  # the third year and one more scan
+_MOST_OPTIONS, _MOST_PEOPLE = 6, 100_000
+_RATIO_TRIED = 200  # candidates drawn for each person wanted, before giving up
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One treatment: what is given, what was published nearest to it, and what the model finds.
+
+    ``exploratory`` names the drugs without evidence of benefit in people with mesothelioma: outcomes are then not known and `outcomes` and `curves` are
+    empty. ``curves`` holds OS and PFS, the share of people at each of `CURVE_MONTHS`.
+    """
+
+    therapy: Therapy
+    exploratory: tuple[str, ...]
+    nearest: Nearest | None
+    extrapolation: tuple[str, ...]
+    outcomes: tuple[Outcome, ...] = ()
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found; ``people`` virtual patients went through every option.
+
+    ``failed`` counts people left out because their simulation failed with some option; ``population`` is the design whose patients they were drawn like.
+    """
+
+    person: Person
+    population: str
+    people: int
+    seed: int
+    posterior_draws: int
+    failed: int
+    extrapolation: tuple[str, ...]
+    options: tuple[Option, ...]
+    differences: tuple[Difference, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the object of ``mesotrial compare --json``: plain values only, fractions for rates."""
+        from mesotrial.comparison.plain import comparison_dict
+
+        return comparison_dict(self)
+
+    def picture(self, path: str | Path) -> Path:
+        """Draw the comparison to `path`, an .svg or .png file, and return the path.
+
+        Raises `RequestError` for another ending, or a folder that is not there.
+        """
+        from mesotrial.comparison.picture import write_picture
+
+        return write_picture(self, Path(path))
+
+
+def compare(
+    *therapies: str,
+    patient: str,
+    people: int = PEOPLE,
+    seed: int = 1,
+    threads: int | None = None,
+    parameters: ParameterSet | None = None,
+    posterior: Sequence[ParameterSet] = (),
+    progress: Progress | None = None,
+) -> Comparison:
+    """Take the same virtual people through each of `therapies`.
+
+    A therapy is written as names of drugs joined by + (``nivolumab + ipilimumab``: dose and schedule as labels and trials give them) or as full regimens;
+    `patient` as ``age 70, male, epithelioid, ECOG 1, PD-L1 5%, first line``. What the text leaves open is drawn as in the trial nearest to the options.
+    With draws of a `posterior`, each serves an equal part of the people, and intervals hold their spread. `progress` is called with (done, total, message).
+
+    Raises:
+        RequestError: a person, a number of people or a set of therapies that cannot be.
+        CatalogueError: a therapy that cannot be read or simulated.
+    """
+    from mesotrial.catalogue import therapy_from_text
+    from mesotrial.population import load_parameters
+    from mesotrial.trial import build_model, simulate_paired
+
+    person = person_from_text(patient)
+    options = tuple(_option(therapy_from_text(text), person) for text in therapies)
+    _check(options, people, seed, threads, len(posterior))
+    base = nearest_design([option.therapy.drugs for option in options], person.line)
+    design = _design(base, person, options)
+    sets = list(posterior) or [parameters or load_parameters()]
+    report = progress or (lambda done, total, message: None)
+    total = people * len(options)
+    report(0, total, "Compiling the model")
+    model = build_model(design, sets[0], threads=threads)
+    had: list[dict[tuple[str, float | None], list[Any]]] = [{} for _ in options]
+    block: list[int] = []
+    failed = 0
+    for place, (one, numbers) in enumerate(zip(sets, np.array_split(np.arange(people), len(sets)), strict=True)):
+        before = int(numbers[0]) * len(options)
+        cohort = _people(design.population, person, one, model.drugs, seed, place, len(numbers))
+        tables = simulate_paired(
+            design,
+            cohort,
+            model=model,
+            parameters=one,
+            progress=lambda done, _, message, before=before: report(before + done, total, message),  # type: ignore[misc]
+        )
+        sound = _sound(tables)
+        failed += int((~sound).sum())
+        block += [place] * int(sound.sum())
+        for option, found in zip(had, tables, strict=True):
+            for key, values in had_outcomes(found, sound).items():
+                option.setdefault(key, []).append(values)
+    everyone = [{key: np.concatenate(parts) for key, parts in option.items()} for option in had]
+    blocks = np.array(block)
+    known = [
+        option if option.exploratory else replace(option, **_results(found, blocks))
+        for option, found in zip(options, everyone, strict=True)
+    ]
+    shown = [
+        (option.therapy.text, found) for option, found in zip(options, everyone, strict=True) if not option.exploratory
+    ]
+    return Comparison(
+        person,
+        base.name,
+        people,
+        seed,
+        len(posterior),
+        failed,
+        (*person.extrapolation, *_outside(person, base)),
+        tuple(known),
+        differences_of(shown, blocks),
+    )
+
+
+def _results(found: Mapping[tuple[str, float | None], Any], blocks: Any) -> dict[str, Any]:
+    curves = {
+        name: tuple(float((~(found[name, None] <= month)).mean()) for month in CURVE_MONTHS) for name in ("OS", "PFS")
+    }
+    return {"outcomes": outcomes_of(found, blocks), "curves": curves}
+
+
+def _option(therapy: Therapy, person: Person) -> Option:
+    from mesotrial.catalogue import load_drug
+
+    exploratory = tuple(name for name in therapy.drugs if load_drug(name).exploratory)
+    nearest = nearest_arm(therapy.drugs, person)
+    outside: tuple[str, ...]
+    if nearest is None:
+        outside = ("no trial of this or a like treatment is in the catalogue",)
+    elif nearest.same_drugs and nearest.same_line:
+        outside = ()
+    else:
+        outside = (f"nearest trial: {nearest.trial}, {nearest.label}: {nearest.words}",)
+    return Option(therapy, exploratory, nearest, outside)
+
+
+def _check(options: Sequence[Option], people: int, seed: int, threads: int | None, draws: int) -> None:
+    if not 1 <= len(options) <= _MOST_OPTIONS:
+        raise RequestError(f"give 1 to {_MOST_OPTIONS} treatments to compare, not {len(options)}")
+    seen: dict[tuple[str, ...], str] = {}
+    for option in options:
+        key = (*sorted(regimen.text for regimen in option.therapy.regimens), str(option.therapy.max_treatment_days))
+        if key in seen:
+            raise RequestError(f"{option.therapy.text!r} is the same treatment as {seen[key]!r}; give each once")
+        seen[key] = option.therapy.text
+    if not max(1, draws) <= people <= _MOST_PEOPLE:
+        raise RequestError(f"the number of people must be from {max(1, draws)} to {_MOST_PEOPLE:,}, not {people}")
+    if not 0 <= seed < 2**63:
+        raise RequestError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
+    if threads is not None and threads < 1:
+        raise RequestError(f"threads must be at least 1, not {threads}")
+
+
+def _design(base: Design, person: Person, options: Sequence[Option]) -> Design:
+    """Return the design with one arm an option: the base's scans and people, nobody lost, everybody followed for three years."""
+    from mesotrial.catalogue import Arm
+
+    people = base.population
+    people = replace(
+        people,
+        female=person.groups.get("female", people.female),
+        epithelioid=person.groups.get("epithelioid", people.epithelioid),
+    )
+    arms = tuple(
+        Arm(
+            name=option.therapy.text,
+            label=option.therapy.text,
+            n=1,
+            regimens=option.therapy.regimens,
+            max_treatment_days=option.therapy.max_treatment_days,
+        )
+        for option in options
+    )
+    return replace(
+        base,
+        name="comparison",
+        title="Comparison",
+        line=person.line,
+        population=people,
+        arms=arms,
+        randomisation=replace(base.randomisation, ratio=(1,) * len(arms), strata=()),
+        censoring="ema",
+        accrual_months=0.0,
+        follow_up_months=_FOLLOW_UP_MONTHS,
+        evidence_trial="",
+    )
+
+
+def _people(
+    population: Population,
+    person: Person,
+    parameters: ParameterSet,
+    drugs: Any,
+    seed: int,
+    replicate: int,
+    wanted: int,
+) -> Cohort:
+    """Draw people like `person`: measured values are conditioned on, and those of another ECOG or PD-L1 group are passed over."""
+    from mesotrial.population import draw_cohort
+
+    groups = {name: value for name, value in person.groups.items() if name in ("ecog_ge1", "pdl1_ge1")}
+    shares = [
+        value * getattr(population, name) + (1 - value) * (1 - getattr(population, name))
+        for name, value in groups.items()
+    ]
+    tried = int(wanted / max(np.prod(shares), 1 / _RATIO_TRIED) * 1.3) + 200 if groups else wanted
+    cohort = draw_cohort(
+        population,
+        parameters,
+        drugs,
+        line=person.line,
+        seed=seed,
+        replicate=replicate,
+        numbers=np.arange(tried),
+        given=person.continuous,
+    )
+    fits = np.ones(tried, dtype=bool)
+    for name, value in groups.items():
+        fits &= cohort.covariates[name] == value
+    rows = np.flatnonzero(fits)[:wanted]
+    if len(rows) < wanted:
+        raise RequestError(
+            f"hardly anyone in the trial's population is like this person ({person.text}); leave out one of the traits"
+        )
+    return cohort.take(rows)
+
+
+def _sound(tables: Sequence[Mapping[str, pl.DataFrame]]) -> Any:
+    """Say for each person whether every option could be simulated to the end."""
+    return np.all([(one["adsl"]["RCODE"] == "OK").to_numpy() for one in tables], axis=0)
+
+
+def _outside(person: Person, base: Design) -> tuple[str, ...]:
+    """Name measured values beyond those of the trial's population."""
+    found = []
+    for name, value in person.continuous.items():
+        spec: Continuous = getattr(base.population, name)
+        if not spec.low <= value <= spec.high:
+            words = name.partition("_")[0]
+            found.append(
+                f"{words} {value:g} lies outside the population of {base.title.split(':')[0]} ({spec.low:g} to {spec.high:g})"
+            )
+    return tuple(found)
