@@ -141,7 +141,10 @@ def _correlated(
         raise ValueError(
             "the correlations of the population contradict each other: their matrix is not positive definite"
         ) from None
-    result: NDArray[np.float64] = root @ scores.T
+    # term by term: a matrix product may round a patient's sum in another way when other patients are beside
+    result = np.zeros((len(names), len(scores)))
+    for i, j in np.argwhere(root):
+        result[i] += root[i, j] * scores[:, j]
     return result
 
 

@@ -1,8 +1,8 @@
-"""Assignment of patients to arms: permuted blocks within strata, with each arm's size exact."""
+"""Assignment of patients to arms: permuted blocks within strata, each arm filled to its size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,30 +14,38 @@ if TYPE_CHECKING:
 
 __all__ = ["randomise"]
 
+_SMALLEST_BATCH, _LARGEST_BATCH = 256, 4096
+
 
 def randomise(
-    strata: NDArray[np.int64], sizes: Sequence[int], ratio: Sequence[int], block: int, seed: int, replicate: int
-) -> NDArray[np.int64]:
-    """Return the arm of each patient, shape (n_patients,), in order of enrolment.
+    strata: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    sizes: Sequence[int],
+    ratio: Sequence[int],
+    block: int,
+    seed: int,
+    replicate: int,
+) -> list[NDArray[np.int64]]:
+    """Return the patients' numbers of each arm, shape (size,), ascending.
 
-    `strata` numbers each patient's stratum. A block holds about `block` patients, a whole number of times the ratio. An arm that is full is passed over, so
-    that the sizes come out as asked; only the last patients are affected.
+    Patients present themselves without end, in the order of their numbers; `strata` gives the stratum of each. A block holds about `block` patients, a whole
+    number of times the ratio. Who would go to an arm that is full is not taken into the trial. So an arm's patients are the first of an endless list that
+    depends on no size: a larger trial has the patients of a smaller one, in the same arms, and more.
     """
     places = np.repeat(np.arange(len(sizes)), max(1, block // sum(ratio)) * np.asarray(ratio))
-    left = np.asarray(sizes).copy()
     queues: dict[int, list[int]] = {}
-    arms = np.empty(len(strata), dtype=np.int64)
-    drawn = 0
-    for patient, stratum in enumerate(strata.tolist()):
-        queue = queues.setdefault(stratum, [])
-        while True:
+    arms: list[list[int]] = [[] for _ in sizes]
+    missing, number, drawn = sum(sizes), 0, 0
+    while missing:
+        numbers = np.arange(number, number + min(max(missing, _SMALLEST_BATCH), _LARGEST_BATCH))
+        for patient, stratum in zip(numbers.tolist(), strata(numbers).tolist(), strict=True):
+            queue = queues.setdefault(stratum, [])
             if not queue:
                 order = np.argsort(uniforms(seed, "randomisation", replicate, np.array([drawn]), len(places))[0])
                 queue.extend(places[order].tolist())
                 drawn += 1
             arm = queue.pop()
-            if left[arm]:
-                break
-        arms[patient] = arm
-        left[arm] -= 1
-    return arms
+            if len(arms[arm]) < sizes[arm]:
+                arms[arm].append(patient)
+                missing -= 1
+        number += len(numbers)
+    return [np.array(arm, dtype=np.int64) for arm in arms]

@@ -31,9 +31,9 @@ def arm_tables(
     enrolment_month: NDArray[np.float64],
     result_codes: Sequence[str],
 ) -> dict[str, pl.DataFrame]:
-    """Return the tables of one arm's patients; `result_codes` names the integrator's result codes by number."""
+    """Return the tables of one arm's patients, patient by patient; `result_codes` names the integrator's result codes by number."""
     keys = _Keys(design, design.arms[arm].name, cohort)
-    return {
+    tables = {
         "adsl": _adsl(keys, design, arm, cohort, course, enrolment_month, result_codes),
         "adtr": _adtr(keys, course),
         "adrs": _adrs(keys, design, course),
@@ -42,13 +42,21 @@ def arm_tables(
         "adex": _adex(keys, course),
         "adpc": _adpc(keys, course),
     }
+    return {name: _by_patient(frame) for name, frame in tables.items()}
 
 
 def join_tables(parts: Sequence[Mapping[str, pl.DataFrame]]) -> dict[str, pl.DataFrame]:
     """Stack the tables of several arms or chunks, in order."""
     import polars as pl
 
-    return {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
+    return {name: pl.concat([part[name] for part in parts], rechunk=True) for name in parts[0]}
+
+
+def _by_patient(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put the rows of each patient together, patients by number, so that the order does not depend on who was simulated together."""
+    import polars as pl
+
+    return frame.sort(pl.col("USUBJID").str.len_bytes(), "USUBJID", maintain_order=True)
 
 
 class _Keys:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from mesotrial.population import Cohort, ParameterSet, draw_cohort, load_parameters
 from mesotrial.trial.conduct import OBSERVABLES, Clinic, conduct
+from mesotrial.trial.parts import NoStore, Part, Store, parts_of
 from mesotrial.trial.plan import plan_arm
 from mesotrial.trial.randomise import randomise
 from mesotrial.trial.records import arm_tables, join_tables
@@ -67,6 +68,8 @@ class Trial:
         Patients by result code of the integrator, trial and bank together; every patient is counted.
     timings
         Seconds by step.
+    reused
+        Patients of parts that a store had already.
 
     """
 
@@ -79,6 +82,7 @@ class Trial:
     bank: Mapping[str, pl.DataFrame]
     status_counts: Mapping[str, int]
     timings: Mapping[str, float] = field(default_factory=dict)
+    reused: int = 0
 
 
 def simulate_trial(
@@ -91,12 +95,14 @@ def simulate_trial(
     parameters: ParameterSet | None = None,
     model: Model | None = None,
     progress: Progress | None = None,
+    store: Store | None = None,
 ) -> Trial:
     """Simulate a trial.
 
     Without `patients_per_arm` the trial has the design's own arm sizes, and a bank of 2,000 patients per arm is simulated beside it; with it, the trial is
     its own bank. The same seed gives the same patients and the same results whatever `threads` is. `parameters` overrides the population's parameters (for
-    calibration) and `model` reuses a compiled model. `progress` is called with (patients done, patients in all, what is being done).
+    calibration) and `model` reuses a compiled model. `progress` is called with (patients done, patients in all, what is being done). `store` keeps the parts as
+    they are finished and gives back those that it has; the result is the same.
 
     Raises `ValueError` for a number of patients below 1.
     """
@@ -112,14 +118,21 @@ def simulate_trial(
     report(0, total, "Compiling the model")
     model = model or build_model(design, parameters, threads=threads)
     began = time.perf_counter()
-    done, results = 0, []
+    store = store or NoStore()
+    done, reused, results = 0, 0, []
     for replicate, group in groups:
         parts = []
-        for arm, cohort, enrolment in _chunks(design, model, parameters, group, seed, replicate):
-            report(done, total, f"{'Trial' if replicate == _TRIAL else 'Bank'}: {design.arms[arm].label}")
-            parts.append(simulate_chunk(design, arm, cohort, enrolment, model, parameters))
-            done += len(cohort)
-            report(done, total, "Simulating")
+        for arm, numbers in enumerate(_enrolled(design, model, parameters, group, seed, replicate)):
+            for part, kept in parts_of(replicate, arm, numbers, store, CHUNK):
+                if kept is None:
+                    report(done, total, f"{'Trial' if replicate == _TRIAL else 'Bank'}: {design.arms[arm].label}")
+                    kept = _simulate_part(design, part, seed, model, parameters)
+                    store.save(part, kept)
+                else:
+                    reused += len(part)
+                parts.append(kept)
+                done += len(part)
+                report(done, total, "Simulating")
         results.append(join_tables(parts))
     tables, bank = results[0], results[-1]
     counts: dict[str, int] = {}
@@ -136,6 +149,7 @@ def simulate_trial(
         bank,
         counts,
         {**model.seconds, "simulate": time.perf_counter() - began},
+        reused,
     )
 
 
@@ -179,22 +193,32 @@ def _draw(
     )
 
 
-def _chunks(
+def _enrolled(
     design: Design, model: Model, parameters: ParameterSet, sizes: Sequence[int], seed: int, replicate: int
-) -> Iterator[tuple[int, Cohort, NDArray[np.float64]]]:
-    """Yield (arm, cohort, month of enrolment) for groups of at most `CHUNK` patients."""
-    everyone = _draw(design, model.drugs, parameters, seed=seed, replicate=replicate, numbers=np.arange(sum(sizes)))
-    strata = np.zeros(len(everyone), dtype=np.int64)
-    for name in design.randomisation.strata:
-        strata = 2 * strata + everyone.covariates[_STRATA[name]].astype(np.int64)
+) -> list[NDArray[np.int64]]:
+    """Return the numbers of each arm's patients; memory does not grow with what a patient carries."""
+
+    def strata(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        stratum = np.zeros(len(numbers), dtype=np.int64)
+        if design.randomisation.strata:
+            people = _draw(design, model.drugs, parameters, seed=seed, replicate=replicate, numbers=numbers)
+            for name in design.randomisation.strata:
+                stratum = 2 * stratum + people.covariates[_STRATA[name]].astype(np.int64)
+        return stratum
+
     ratio = design.randomisation.ratio if len(set(sizes)) > 1 else [1] * len(sizes)
-    assigned = randomise(strata, sizes, ratio, design.randomisation.block, seed, replicate)
-    enrolment = np.sort(everyone.uniforms("enrolment", 1)[:, 0]) * design.accrual_months
-    for arm in range(len(sizes)):
-        rows = np.flatnonzero(assigned == arm)
-        for start in range(0, len(rows), CHUNK):
-            some = rows[start : start + CHUNK]
-            yield arm, everyone.take(some), enrolment[some]
+    return randomise(strata, sizes, ratio, design.randomisation.block, seed, replicate)
+
+
+def _simulate_part(
+    design: Design, part: Part, seed: int, model: Model, parameters: ParameterSet
+) -> dict[str, pl.DataFrame]:
+    cohort = _draw(design, model.drugs, parameters, seed=seed, replicate=part.replicate, numbers=part.numbers)
+    # Enrolment is steady, and in no order of the numbers, so that nobody's month depends on how many there are.
+    enrolment = cohort.uniforms("enrolment", 1)[:, 0] * design.accrual_months
+    return simulate_chunk(
+        design, part.arm, cohort, enrolment, model, parameters, traced=max(0, min(_TRACED - part.first, len(part)))
+    )
 
 
 def simulate_chunk(
@@ -204,8 +228,10 @@ def simulate_chunk(
     enrolment_month: NDArray[np.float64],
     model: Model,
     parameters: ParameterSet,
+    *,
+    traced: int = _TRACED,
 ) -> dict[str, pl.DataFrame]:
-    """Simulate some patients of one arm and return their tables."""
+    """Simulate some patients of one arm and return their tables; the first `traced` with their course over time."""
     from mesotrial.catalogue import TOXICITY_FRAILTY_SD, background_toxicity
     from mesotrial.engine import ResultCode
 
@@ -236,7 +262,7 @@ def simulate_chunk(
                 if drug.pk and drug.pk.label_half_life_days
             },
             frozenset(drug.name for drug in model.drugs if any(effect.on == "cytotoxic" for effect in drug.effects)),
-            _TRACED,
+            traced,
         ),
         cut_day=cut_day,
         lost_day=lost_day,
