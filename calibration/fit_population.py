@@ -3,8 +3,8 @@
     uv run --group calibrate python calibration/fit_population.py --minutes 30 --out fitted.json
 
 Targets are the rows of the published results with role `calibration` and scored = yes, of the trials named below, response and survival only;
-`mesotrial.analysis.calibration_targets` refuses any other row. The loss is the mean of a robust z^2 (the score's own z) plus priors that hold each parameter near its start, all draws with
-common random numbers; CMA-ES searches. The result is a JSON of dotted paths for `ParameterSet.replaced`.
+`mesotrial.analysis.calibration_targets` refuses any other row. The loss is the mean of a robust z^2 (the score's own z) plus priors that hold each parameter
+near its start, all draws with common random numbers; CMA-ES searches. The result is a JSON of dotted paths for `ParameterSet.replaced`.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class Loss:
         """Compile the designs; `patients` per arm, the same random draws at every evaluation."""
         self.start, self.patients, self.seed = start, patients, seed
         self.designs = [load_design(name) for name in DESIGNS]
-        self.models = [build_model(design, start, threads=1) for design in self.designs]
+        self.models = [build_model(design, [start], threads=1) for design in self.designs]
         self.rows = [targets(design) for design in self.designs]
         self.origin = [_TO[free.scale](current(start, free.path)) for free in FREE]
         shipped = load_parameters()

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
         load_model,
         unit_warnings,
     )
-    from mesotrial.population import ParameterSet, load_parameters
+    from mesotrial.population import ParameterSet, load_ensemble, load_parameters, load_posterior
     from mesotrial.report import CONTEXT_OF_USE, write_report
     from mesotrial.run import RequestError, Run, RunFolderError, load_run, remake_report, run_trial
     from mesotrial.trial import TABLES, Trial, build_model, simulate_trial
@@ -115,7 +115,9 @@ __all__ = [
     "load_design",
     "load_drug",
     "load_model",
+    "load_ensemble",
     "load_parameters",
+    "load_posterior",
     "load_run",
     "log_rank",
     "names",
@@ -145,7 +147,7 @@ _ROOMS = {
         *("Doses", "Model", "ModelError", "ResultCode", "Simulator", "State"),
         *("antimony_to_sbml", "compile_model", "load_model", "unit_warnings"),
     ),
-    "population": ("ParameterSet", "load_parameters"),
+    "population": ("ParameterSet", "load_ensemble", "load_parameters", "load_posterior"),
     "report": ("CONTEXT_OF_USE", "write_report"),
     "run": ("RequestError", "Run", "RunFolderError", "load_run", "remake_report", "run_trial"),
     "trial": ("TABLES", "Trial", "build_model", "simulate_trial"),

@@ -150,6 +150,7 @@ def synthetic_tables(
         "ITTFL": ["Y"] * n,
         "SAFFL": np.where(safe, "Y", "N"),
         "RESPEFL": np.where(scans_read > 0, "Y", "N"),
+        "DRAW": everyone % 10,
         "RCODE": np.where(everyone == n - 1, "MAX_STEPS", "OK"),
     }
 

@@ -58,7 +58,7 @@ def _course(drugs, doses_mg, observables, *, priming=60.0, until=84.0, every=21.
 
 def test_an_unused_mechanism_costs_no_state():
     """MAPS2 needs the tumour, its T cells and antigen, the smoothed growth, and two antibodies of two compartments: nothing else."""
-    simulator = build_model(load_design("maps2"), load_parameters("fitted")).simulator
+    simulator = build_model(load_design("maps2"), [load_parameters("fitted")]).simulator
     assert set(simulator.states) == {
         "tumour_sensitive", "tumour_escape", "tumour_dead", "cd8_circulating", "cd8_tumour", "cd8_exhausted", "antigen", "log_volume_smoothed",
         "nivolumab_central", "nivolumab_peripheral", "ipilimumab_central", "ipilimumab_peripheral",

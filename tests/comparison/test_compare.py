@@ -119,7 +119,7 @@ def test_a_given_covariate_moves_what_is_correlated_with_it() -> None:
     def kidneys(age: float) -> tuple[float, float]:
         cohort = draw_cohort(
             population,
-            load_parameters(),
+            [load_parameters()],
             (),
             line="first",
             seed=1,

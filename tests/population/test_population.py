@@ -13,7 +13,7 @@ def _cohort(numbers, seed=3, replicate=0, line="relapsed", parameters=None, desi
     drugs = [load_drug("nivolumab"), load_drug("placebo")]
     return draw_cohort(
         population,
-        parameters or load_parameters(),
+        [parameters or load_parameters()],
         drugs,
         line=line,
         seed=seed,

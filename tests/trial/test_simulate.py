@@ -113,7 +113,7 @@ def test_results_do_not_depend_on_threads_or_chunks(monkeypatch):
 @pytest.mark.parametrize("name", ["maps2", "checkmate743"])
 def test_a_larger_trial_has_the_patients_of_a_smaller_one(name):
     design = load_design(name)
-    model = simulate.build_model(design, simulate.load_parameters())
+    model = simulate.build_model(design, simulate.load_ensemble())
     small, large = (simulate_trial(design, patients_per_arm=n, seed=3, model=model).tables for n in (23, 60))
     for table, frame in small.items():
         same = large[table].filter(pl.col("USUBJID").is_in(small["adsl"]["USUBJID"].to_list()))

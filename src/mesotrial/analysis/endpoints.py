@@ -4,6 +4,7 @@ patient-level tables.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +57,8 @@ class Outcomes:
         """Keep the tables; columns are read when first asked for."""
         self._tables = tables
         self._subjects = tables["adsl"]
+        self._seen: dict[tuple[str, float | None], BoolArray | None] = {}
+        self._only: BoolArray | None = None
 
     @cached_property
     def _place(self) -> pl.DataFrame:
@@ -68,7 +71,17 @@ class Outcomes:
         chosen = (adsl["TRT01P"] == arm) & (adsl["ITTFL"] == "Y")
         if (rule := SUBGROUPS[subgroup]) is not None:
             chosen &= adsl[rule[0]] == rule[1]
-        return chosen.fill_null(False).to_numpy()
+        members = chosen.fill_null(False).to_numpy()
+        return members if self._only is None else members & self._only
+
+    def by_draw(self) -> list[Outcomes]:
+        """Return the outcomes of the patients of each parameter set (adsl's DRAW), as many as there are sets."""
+        parts = []
+        draw = self._subjects["DRAW"].to_numpy() if "DRAW" in self._subjects.columns else np.zeros(0)
+        for place in np.unique(draw):
+            parts.append(copy.copy(self))
+            parts[-1]._only = draw == place
+        return parts
 
     def survival(self, parameter: str, arm: str, subgroup: str = "all") -> Survival:
         """Return OS, PFS, TTP (PFS with deaths censored), DOR or TTR of `arm`; DOR and TTR of its responders only."""
@@ -83,7 +96,9 @@ class Outcomes:
         treatment-emergent events; `TRAE_`, `DISC_TOX` and `DEATH_TOX` count related ones, `AE_<TERM>_` all causes,
         `_G34` grade 3 or worse.
         """
-        had = self._had(code, time_months)
+        if (code, time_months) not in self._seen:
+            self._seen[code, time_months] = self._had(code, time_months)
+        had = self._seen[code, time_months]
         if had is None:
             return None
         chosen = self.members(arm, subgroup)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ _NOTHING = math.nan
 
 TRIALS = 1000  # resampled trials behind an interval: its ends are then known to about a tenth of its width
 
+_FEWEST_DRAWS = 5
+_BAND_MONTHS = 12.0  # the landmark whose uncertainty widens a whole curve's band
 _CURVES = ("OS", "PFS", "TTP", "DOR", "TTR")
 _RESPONDERS = ("DOR", "TTR")
 
@@ -101,6 +103,8 @@ class Predictor:
     def __init__(self, bank: Outcomes, seed: int, arm_sizes: Mapping[str, int], trials: int = TRIALS) -> None:
         """`arm_sizes` are the patients of each arm in the design, used where the published size is unknown."""
         self.bank, self.seed, self.arm_sizes, self.trials = bank, seed, arm_sizes, trials
+        self._parts = bank.by_draw()
+        self._unknown: dict[Endpoint, float] = {}
         self._curves: dict[tuple[str, str, str, int], Curves] = {}
 
     def trial_size(self, endpoint: Endpoint, n: float | None) -> int:
@@ -114,8 +118,8 @@ class Predictor:
         """Return the large-sample value, and the interval that holds `level` of new trials of `n` patients (both arms
         for a hazard ratio).
 
-        A new trial differs by its patients, drawn from the bank, and by a trial-level effect: one draw of Normal(0,
-        tau) on the scoring scale.
+        A new trial differs by its patients, drawn from the bank, and by one draw of Normal(0, sd) on the scoring scale:
+        the trial-level effect tau, and what is not known of the parameters (`unknown_sd`), added in squares.
         """
         simulated = estimate(self.bank, endpoint)
         drawn = self._draws(endpoint, self.trial_size(endpoint, n)) if endpoint.subgroup in SUBGROUPS else None
@@ -136,7 +140,7 @@ class Predictor:
         if self.bank.survival(parameter, arm).months.size == 0:
             return np.full(grid.size, np.nan), np.full(grid.size, np.nan)
         drawn = self._resampled(parameter, arm, "all", n).on(grid)
-        effect = self._effects(f"{parameter}_RATE", f"{parameter}/{arm}")
+        effect = self._effects(Endpoint(f"{parameter}_RATE", arm, None, "all", _BAND_MONTHS), f"{parameter}/{arm}")
         shifted = np.sort(_shift_rates(drawn, effect[:, None]), axis=0)  # NaN (nobody left to ask) sorts last
         known = np.sum(~np.isnan(shifted), axis=0)
         tail = (1 - level) / 2 * np.maximum(known - 1, 0)
@@ -145,6 +149,35 @@ class Predictor:
             np.where(known >= self.trials / 2, shifted[edge, np.arange(grid.size)], np.nan) for edge in edges
         )
         return lower, upper
+
+    def unknown_sd(self, endpoint: Endpoint) -> float:
+        """Return how far `endpoint` of a whole arm lies apart between draws of the parameters: an SD on the scoring scale.
+
+        One-way analysis of variance of the bank's patients by draw: the variance between the draws' groups less that which groups of
+        this size have by chance. 0 where the bank has fewer than five draws, or groups too small to tell.
+        """
+        whole = replace(endpoint, subgroup="all")
+        if whole not in self._unknown:
+            self._unknown[whole] = self._unknown_sd(whole)
+        return self._unknown[whole]
+
+    def _unknown_sd(self, endpoint: Endpoint) -> float:
+        if len(self._parts) < _FEWEST_DRAWS:
+            return 0.0
+        arms = [endpoint.arm] if endpoint.comparator is None else [endpoint.arm, endpoint.comparator]
+        if endpoint.curve is not None:
+            sizes = [sum(part.survival(endpoint.curve, arm).months.size for arm in arms) for part in self._parts]
+        else:
+            sizes = [sum(int(part.members(arm).sum()) for arm in arms) for part in self._parts]
+        size = round(sum(sizes) / len(sizes))
+        chance = self._drawn(endpoint, size, np.zeros(self.trials)) if size > 1 else None
+        if chance is None:
+            return 0.0
+        seen = _on_scale(endpoint.code, np.array([estimate(part, endpoint).value for part in self._parts]), size)
+        expected = _on_scale(endpoint.code, chance, size)
+        if seen.size < _FEWEST_DRAWS or expected.size < self.trials / 2:
+            return 0.0
+        return math.sqrt(max(float(np.var(seen, ddof=1) - np.var(expected)), 0.0))
 
     def _expected(self, endpoint: Endpoint, arm: str) -> int:
         members = int(self.bank.members(arm).sum())
@@ -159,7 +192,13 @@ class Predictor:
         label = "/".join(
             map(str, (endpoint.code, endpoint.arm, endpoint.comparator, endpoint.subgroup, endpoint.time_months, n))
         )
-        effect = self._effects(endpoint.code, label)
+        return self._drawn(endpoint, n, self._effects(endpoint, label))
+
+    def _drawn(self, endpoint: Endpoint, n: int, effect: FloatArray) -> FloatArray | None:
+        """Return the endpoint in each resampled trial of `n` patients, moved by `effect` (trials,) on the scoring scale."""
+        label = "/".join(
+            map(str, (endpoint.code, endpoint.arm, endpoint.comparator, endpoint.subgroup, endpoint.time_months, n))
+        )
         if endpoint.curve is None:
             had = self.bank.outcome(endpoint.code, endpoint.arm, endpoint.subgroup, endpoint.time_months)
             if had is None or had.size == 0:
@@ -201,11 +240,19 @@ class Predictor:
             self._curves[key] = resampled_curves(patients.months, patients.event, n, self.trials, rng)
         return self._curves[key]
 
-    def _effects(self, code: str, label: str) -> FloatArray:
-        return self._rng(f"effect/{label}").normal(0.0, codes.tau(code), self.trials)
+    def _effects(self, endpoint: Endpoint, label: str) -> FloatArray:
+        sd = math.hypot(codes.tau(endpoint.code), self.unknown_sd(endpoint))
+        return self._rng(f"effect/{label}").normal(0.0, sd, self.trials)
 
     def _rng(self, purpose: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+
+def _on_scale(code: str, values: FloatArray, n: int) -> FloatArray:
+    """Return the values on the scoring scale, those that have one."""
+    moved: FloatArray = np.array([codes.on_scale(code, float(value), n) for value in values])
+    finite: FloatArray = moved[np.isfinite(moved)]
+    return finite
 
 
 def _shift_rates(rate: npt.ArrayLike, effect: FloatArray) -> FloatArray:

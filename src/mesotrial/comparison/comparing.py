@@ -85,34 +85,34 @@ def compare(
     people: int = PEOPLE,
     seed: int = 1,
     threads: int | None = None,
-    parameters: ParameterSet | None = None,
-    posterior: Sequence[ParameterSet] = (),
+    parameters: Sequence[ParameterSet] | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Take the same virtual people through each of `therapies`.
 
     A therapy is written as names of drugs joined by + (``nivolumab + ipilimumab``: dose and schedule as labels and trials give them) or as full regimens;
     `patient` as ``age 70, male, epithelioid, ECOG 1, PD-L1 5%, first line``. What the text leaves open is drawn as in the trial nearest to the options.
-    With draws of a `posterior`, each serves an equal part of the people, and intervals hold their spread. `progress` is called with (done, total, message).
+    Each parameter set (by default `load_ensemble`: draws of the posterior) serves an equal part of the people, and intervals hold their spread.
+    `progress` is called with (done, total, message).
 
     Raises:
         RequestError: a person, a number of people or a set of therapies that cannot be.
         CatalogueError: a therapy that cannot be read or simulated.
     """
     from mesotrial.catalogue import therapy_from_text
-    from mesotrial.population import load_parameters
+    from mesotrial.population import load_ensemble
     from mesotrial.trial import build_model, simulate_paired
 
     person = person_from_text(patient)
     options = tuple(_option(therapy_from_text(text), person) for text in therapies)
-    _check(options, people, seed, threads, len(posterior))
+    sets = tuple(parameters or load_ensemble())
+    _check(options, people, seed, threads, len(sets))
     base = nearest_design([option.therapy.drugs for option in options], person.line)
     design = _design(base, person, options)
-    sets = list(posterior) or [parameters or load_parameters()]
     report = progress or (lambda done, total, message: None)
     total = people * len(options)
     report(0, total, "Compiling the model")
-    model = build_model(design, sets[0], threads=threads)
+    model = build_model(design, sets, threads=threads)
     had: list[dict[tuple[str, float | None], list[Any]]] = [{} for _ in options]
     block: list[int] = []
     failed = 0
@@ -123,7 +123,6 @@ def compare(
             design,
             cohort,
             model=model,
-            parameters=one,
             progress=lambda done, _, message, before=before: report(before + done, total, message),  # type: ignore[misc]
         )
         sound = _sound(tables)
@@ -146,7 +145,7 @@ def compare(
         base.name,
         people,
         seed,
-        len(posterior),
+        len(sets) if len(sets) > 1 else 0,
         failed,
         (*person.extrapolation, *_outside(person, base)),
         tuple(known),
@@ -248,7 +247,7 @@ def _people(
     tried = int(wanted / max(np.prod(shares), 1 / _RATIO_TRIED) * 1.3) + 200 if groups else wanted
     cohort = draw_cohort(
         population,
-        parameters,
+        [parameters],
         drugs,
         line=person.line,
         seed=seed,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mesotrial.catalogue import Continuous, Drug, Population
-    from mesotrial.population.parameters import ParameterSet
+    from mesotrial.population.parameters import Distribution, ParameterSet
 
 __all__ = ["COVARIATES", "Cohort", "draw_cohort"]
 
@@ -49,6 +49,10 @@ class Cohort:
         Name -> values, shape (n_patients,); units are in the names; shares are 0 or 1.
     inputs
         Name of a model input -> values, shape (n_patients,).
+    readout
+        Name of a read-out constant (`ParameterSet.readout`) -> values, shape (n_patients,): that of each patient's parameter set.
+    draw
+        Which parameter set each patient has, shape (n_patients,).
 
     """
 
@@ -57,6 +61,8 @@ class Cohort:
     numbers: NDArray[np.int64]
     covariates: Mapping[str, NDArray[np.float64]]
     inputs: Mapping[str, NDArray[np.float64]]
+    readout: Mapping[str, NDArray[np.float64]]
+    draw: NDArray[np.int64]
 
     def __len__(self) -> int:
         """Return the number of patients."""
@@ -70,6 +76,8 @@ class Cohort:
             self.numbers[rows],
             {name: values[rows] for name, values in self.covariates.items()},
             {name: values[rows] for name, values in self.inputs.items()},
+            {name: values[rows] for name, values in self.readout.items()},
+            self.draw[rows],
         )
 
     def uniforms(self, purpose: str, count: int) -> NDArray[np.float64]:
@@ -83,7 +91,7 @@ class Cohort:
 
 def draw_cohort(
     population: Population,
-    parameters: ParameterSet,
+    parameters: Sequence[ParameterSet],
     drugs: Sequence[Drug],
     *,
     line: str,
@@ -94,15 +102,20 @@ def draw_cohort(
 ) -> Cohort:
     """Draw the patients `numbers` of a population, with what the model of `drugs` needs.
 
-    `given` fixes continuous covariates by name; what is correlated with them is drawn from its distribution given these values.
-
-    Raises `ValueError` if the correlations of the parameter set contradict each other.
+    `parameters` are one or more parameter sets (draws of a posterior) with the same names; patient number i has set i modulo their count, so that a group of
+    patients carries what is known and unknown of the parameters. `given` fixes continuous covariates by name; what is correlated with them is drawn from its
+    distribution given these values. Raises `ValueError` if the correlations of a set contradict each other.
     """
     given = given or {}
-    names = [*_CONTINUOUS, "ecog_ge1", *parameters.distributions]
-    scores = _correlated(names, parameters.correlations, normals(seed, "person", replicate, numbers, len(names)))
     fixed = {name: _score_of(getattr(population, name), value) for name, value in given.items()}
-    score = dict(zip(names, _conditioned(names, parameters.correlations, scores, fixed), strict=True))
+    draw = numbers % len(parameters)
+    names = [*_CONTINUOUS, "ecog_ge1", *parameters[0].distributions]
+    independent = normals(seed, "person", replicate, numbers, len(names))
+    scores = np.empty((len(names), len(numbers)))
+    for place in np.unique(draw):
+        mine, correlations = draw == place, parameters[place].correlations
+        scores[:, mine] = _conditioned(names, correlations, _correlated(names, correlations, independent[mine]), fixed)
+    score = dict(zip(names, scores, strict=True))
     shares = uniforms(seed, "groups", replicate, numbers, 2)
     covariates = {
         name: np.full(len(numbers), given[name])
@@ -118,17 +131,29 @@ def draw_cohort(
     covariates["first_line"] = np.full(len(numbers), float(line == "first"))
     group = {"relapsed": 1.0 - covariates["first_line"], "non_epithelioid": 1.0 - covariates["epithelioid"]}
     inputs = {}
-    for name, one in parameters.distributions.items():
-        odds = np.full(len(numbers), one.median / (1.0 - one.median) if one.scale == "logit" else one.median)
-        for which, factor in one.factors.items():
-            odds = np.where(group[which] > 0, odds * factor, odds)
-        odds *= np.exp(one.sd * score[name])
-        inputs[name] = odds / (1.0 + odds) if one.scale == "logit" else odds
-    spread = any(one.sd > 0 for one in parameters.distributions.values())
+    for name in parameters[0].distributions:
+        inputs[name] = _individual([one.distributions[name] for one in parameters], draw, group, score[name])
+    spread = any(one.sd > 0 for one in parameters[0].distributions.values())
+    readout = {name: np.array([one.readout[name] for one in parameters])[draw] for name in parameters[0].readout}
     inputs |= {name: covariates[name] for name in _MODEL_COVARIATES}
     for drug in drugs:
         inputs |= _random_effects(drug, seed, replicate, numbers, spread)
-    return Cohort(seed, replicate, numbers, covariates, inputs)
+    return Cohort(seed, replicate, numbers, covariates, inputs, readout, draw)
+
+
+def _individual(
+    ones: Sequence[Distribution],
+    draw: NDArray[np.int64],
+    group: Mapping[str, NDArray[np.float64]],
+    score: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return a parameter of each patient from the distribution of his or her set and a standard normal score."""
+    logit = ones[0].scale == "logit"
+    odds = np.array([one.median / (1.0 - one.median) if logit else one.median for one in ones])[draw]
+    for which in ones[0].factors:
+        odds = np.where(group[which] > 0, odds * np.array([one.factors[which] for one in ones])[draw], odds)
+    odds *= np.exp(np.array([one.sd for one in ones])[draw] * score)
+    return odds / (1.0 + odds) if logit else odds
 
 
 def _correlated(

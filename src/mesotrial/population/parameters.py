@@ -11,7 +11,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
 
-__all__ = ["Distribution", "ParameterSet", "load_parameters"]
+__all__ = ["RUN_DRAWS", "Distribution", "ParameterSet", "load_ensemble", "load_parameters", "load_posterior"]
+
+RUN_DRAWS = 25  # posterior draws that share the patients of a run: enough to see how far apart they are, few enough for each to have patients
 
 
 @dataclass(frozen=True)
@@ -96,3 +98,25 @@ def load_parameters(population: Literal["fitted", "typical"] = "fitted") -> Para
         readout_status={name: one["status"] for name, one in data["readout"].items()},
     )
     return fitted.typical() if population == "typical" else fitted
+
+
+@lru_cache
+def load_posterior() -> tuple[ParameterSet, ...]:
+    """Read the posterior shipped with the package: equally likely parameter sets, in random order (``data/posterior.csv``).
+
+    A set differs from `load_parameters` at the dotted paths of the file's header. Without the file, the fitted parameters alone.
+    """
+    fitted = load_parameters()
+    file = files("mesotrial.population") / "data" / "posterior.csv"
+    if not file.is_file():
+        return (fitted,)
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    paths = lines[0].split(",")
+    return tuple(fitted.replaced(dict(zip(paths, map(float, line.split(",")), strict=True))) for line in lines[1:])
+
+
+def load_ensemble(
+    population: Literal["fitted", "typical"] = "fitted", draws: int = RUN_DRAWS
+) -> tuple[ParameterSet, ...]:
+    """Return the parameter sets that patients are drawn from: the first `draws` of the posterior, or the typical one."""
+    return load_posterior()[:draws] if population == "fitted" else (load_parameters("typical"),)

@@ -37,10 +37,10 @@ def identity_of(
     import mesotrial.catalogue
     from mesotrial.biology import assemble
     from mesotrial.catalogue import load_drug
-    from mesotrial.population import load_parameters
+    from mesotrial.population import load_ensemble
 
     model = assemble([load_drug(name) for name in design.drugs])
-    parameters = load_parameters(population)
+    parameters = load_ensemble(population)
     return {
         "design": design.name,
         "design_hash": _hash(design.to_yaml()),
@@ -49,7 +49,7 @@ def identity_of(
         "population": population,
         "version": version("mesotrial"),
         "model_hash": _hash(model.sbml),
-        "population_version": parameters.version,
+        "population_version": parameters[0].version,
         "population_hash": _hash(repr(parameters)),
         "catalogue_hash": folder_hash(Path(mesotrial.catalogue.__file__).parent / "data"),
     }

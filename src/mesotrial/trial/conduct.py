@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mesotrial.catalogue import Scans
     from mesotrial.engine import Doses, Simulator, State
-    from mesotrial.population import Cohort, ParameterSet
+    from mesotrial.population import Cohort
     from mesotrial.trial.plan import ArmPlan
     from mesotrial.trial.scanning import ScanPlan
     from mesotrial.trial.toxicity import Term, Toxicities
@@ -37,7 +37,6 @@ class Clinic:
     """What the visit loop needs to know of the protocol and of the model."""
 
     scans: Scans
-    parameters: ParameterSet
     dosed: dict[str, tuple[str, ...]]
     concentrations: dict[str, str]
     half_life_days: dict[str, float]
@@ -136,7 +135,7 @@ class _Visits:
             toxicities,
             clinic,
         )
-        self.readout = clinic.parameters.readout
+        self.readout = cohort.readout
         self.rows = np.arange(n)
         self.scan_day = scan_plan.day.copy()
         self.on_treatment = np.ones(n, dtype=bool)
@@ -278,13 +277,14 @@ class _Visits:
         volume = np.concatenate([self.volume[self.rows, None], on_grid["tumour_volume"]], axis=1)
         growth = np.concatenate([self.growth[self.rows, None], on_grid["growth_smoothed"]], axis=1)
         volume[failed], growth[failed] = self.volume[self.rows[failed], None], 0.0
-        risk = tumour_risk(volume, growth, self.readout)
+        readout = {name: values[self.rows] for name, values in self.readout.items()}
+        risk = tumour_risk(volume, growth, readout)
         progressed = ~np.isnan(self.course.progression_day[self.rows])
         personal = self.person[self.rows] * np.where(progressed, self.after_progression[self.rows], 1.0)
         hazards = (
-            self.readout["death_per_day"] * personal[:, None] * risk + self.background[self.rows, None],
-            self.readout["symptoms_per_day"] * risk,
-            self.readout["new_lesion_per_day"] * risk,
+            (readout["death_per_day"] * personal)[:, None] * risk + self.background[self.rows, None],
+            readout["symptoms_per_day"][:, None] * risk,
+            readout["new_lesion_per_day"][:, None] * risk,
         )
         found = []
         for place, hazard in enumerate(hazards):

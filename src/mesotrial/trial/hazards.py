@@ -24,17 +24,22 @@ _GROWTH_LIMIT = 2.0
 
 
 def tumour_risk(
-    volume_ml: NDArray[np.float64], growth_per_day: NDArray[np.float64], hazard: Mapping[str, float]
+    volume_ml: NDArray[np.float64], growth_per_day: NDArray[np.float64], hazard: Mapping[str, NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Return the tumour's relative risk; growth over 90 days is bounded at +-2 on the log scale, where data end."""
+    """Return the tumour's relative risk, shape (n_patients, n_times); `hazard` has one value a patient.
+
+    Growth over 90 days is bounded at +-2 on the log scale, where data end.
+    """
     growth = np.clip(_GROWTH_WINDOW_DAYS * growth_per_day, -_GROWTH_LIMIT, _GROWTH_LIMIT)
-    half = hazard["size_half_ml"]
+    half = hazard["size_half_ml"][:, None]
     size = volume_ml / (volume_ml + half) * (_REFERENCE_VOLUME_ML + half) / _REFERENCE_VOLUME_ML
-    risk: NDArray[np.float64] = size * np.exp(hazard["growth_log"] * growth)
+    risk: NDArray[np.float64] = size * np.exp(hazard["growth_log"][:, None] * growth)
     return risk
 
 
-def person_risk(covariates: Mapping[str, NDArray[np.float64]], hazard: Mapping[str, float]) -> NDArray[np.float64]:
+def person_risk(
+    covariates: Mapping[str, NDArray[np.float64]], hazard: Mapping[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
     """Return the person's relative risk of death: ECOG, albumin, LDH, histology and line, shape (n_patients,)."""
     log_risk = (
         hazard["ecog_log"] * (covariates["ecog_ge1"] - 0.6)

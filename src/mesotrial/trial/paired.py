@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mesotrial.catalogue import Design
-    from mesotrial.population import Cohort, ParameterSet
+    from mesotrial.population import Cohort
     from mesotrial.trial.simulate import Model
 
 __all__ = ["simulate_paired"]
@@ -25,7 +25,6 @@ def simulate_paired(
     cohort: Cohort,
     *,
     model: Model,
-    parameters: ParameterSet,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Mapping[str, pl.DataFrame]]:
     """Take every patient of `cohort` through every arm of `design`, and return the tables arm by arm, patients in the cohort's order.
@@ -41,7 +40,7 @@ def simulate_paired(
         for start in range(0, n, CHUNK):
             report(place * n + start, len(arms) * n, arm.label)
             rows = np.arange(start, min(start + CHUNK, n))
-            parts.append(simulate_chunk(design, place, cohort.take(rows), np.zeros(len(rows)), model, parameters))
+            parts.append(simulate_chunk(design, place, cohort.take(rows), np.zeros(len(rows)), model))
         results.append(join_tables(parts))
     report(len(arms) * n, len(arms) * n, "Simulated")
     return results

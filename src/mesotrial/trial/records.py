@@ -127,6 +127,7 @@ def _adsl(
             "ITTFL": ["Y"] * len(rows),
             "SAFFL": _yn(treated),
             "RESPEFL": _yn(course.response.scans_read > 0),
+            "DRAW": cohort.draw,
             "RCODE": np.asarray(result_codes, dtype=object)[course.code].tolist(),
         },
     )

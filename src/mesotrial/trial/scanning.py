@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mesotrial.catalogue import Scans
-    from mesotrial.population import Cohort, ParameterSet
+    from mesotrial.population import Cohort
 
 __all__ = ["ScanPlan", "plan_scans"]
 
@@ -49,7 +49,7 @@ class ScanPlan:
     reading_error: NDArray[np.float64]
 
 
-def plan_scans(scans: Scans, cohort: Cohort, parameters: ParameterSet, horizon_days: float) -> ScanPlan:
+def plan_scans(scans: Scans, cohort: Cohort, horizon_days: float) -> ScanPlan:
     """Draw the scan days, missed scans, reading errors and geometry of every patient; all scans up to `horizon_days`.
 
     Where responses need confirmation and the next planned scan is far, a scan four weeks after the first response is foreseen (mRECIST asks for two
@@ -66,12 +66,12 @@ def plan_scans(scans: Scans, cohort: Cohort, parameters: ParameterSet, horizon_d
     columns[:, place] = day
     confirms = np.ones(count, dtype=bool)
     confirms[place] = False
-    low, high = parameters.readout["geometry_low"], parameters.readout["geometry_high"]
+    low, high = cohort.readout["geometry_low"], cohort.readout["geometry_high"]
     return ScanPlan(
         planned,
         columns,
         confirms,
         scans.window_days,
         low + (high - low) * cohort.uniforms("geometry", 1)[:, 0],
-        parameters.readout["reading_sd"] * cohort.normals("reading", count + 1),
+        cohort.readout["reading_sd"][:, None] * cohort.normals("reading", count + 1),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mesotrial.population import Cohort, ParameterSet, draw_cohort, load_parameters
+from mesotrial.population import Cohort, ParameterSet, draw_cohort, load_ensemble
 from mesotrial.trial.conduct import OBSERVABLES, Clinic, conduct
 from mesotrial.trial.parts import NoStore, Part, Store, parts_of
 from mesotrial.trial.plan import plan_arm
@@ -92,7 +92,7 @@ def simulate_trial(
     seed: int = 1,
     threads: int | None = None,
     population: Literal["fitted", "typical"] = "fitted",
-    parameters: ParameterSet | None = None,
+    parameters: ParameterSet | Sequence[ParameterSet] | None = None,
     model: Model | None = None,
     progress: Progress | None = None,
     store: Store | None = None,
@@ -100,15 +100,16 @@ def simulate_trial(
     """Simulate a trial.
 
     Without `patients_per_arm` the trial has the design's own arm sizes, and a bank of 2,000 patients per arm is simulated beside it; with it, the trial is
-    its own bank. The same seed gives the same patients and the same results whatever `threads` is. `parameters` overrides the population's parameters (for
-    calibration) and `model` reuses a compiled model. `progress` is called with (patients done, patients in all, what is being done). `store` keeps the parts as
-    they are finished and gives back those that it has; the result is the same.
+    its own bank. The same seed gives the same patients and the same results whatever `threads` is. `parameters` replaces the population's parameter sets (for
+    calibration), of which patient i has number i modulo their count, and `model` reuses a compiled model. `progress` is called with (patients done, patients in
+    all, what is being done). `store` keeps the parts as they are finished and gives back those that it has; the result is the same.
 
     Raises `ValueError` for a number of patients below 1.
     """
     if patients_per_arm is not None and patients_per_arm < 1:
         raise ValueError(f"patients per arm must be at least 1, not {patients_per_arm}")
-    parameters = parameters or load_parameters(population)
+    parameters = parameters or load_ensemble(population)
+    sets = (parameters,) if isinstance(parameters, ParameterSet) else tuple(parameters)
     report = progress or (lambda done, total, message: None)
     sizes = tuple(patients_per_arm or arm.n for arm in design.arms)
     groups = [(_TRIAL, sizes)]
@@ -116,17 +117,17 @@ def simulate_trial(
         groups.append((_BANK, (BANK_PER_ARM,) * len(sizes)))
     total = sum(sum(group) for _, group in groups)
     report(0, total, "Compiling the model")
-    model = model or build_model(design, parameters, threads=threads)
+    model = model or build_model(design, sets, threads=threads)
     began = time.perf_counter()
     store = store or NoStore()
     done, reused, results = 0, 0, []
     for replicate, group in groups:
         parts = []
-        for arm, numbers in enumerate(_enrolled(design, model, parameters, group, seed, replicate)):
+        for arm, numbers in enumerate(_enrolled(design, model, sets, group, seed, replicate)):
             for part, kept in parts_of(replicate, arm, numbers, store, CHUNK):
                 if kept is None:
                     report(done, total, f"{'Trial' if replicate == _TRIAL else 'Bank'}: {design.arms[arm].label}")
-                    kept = _simulate_part(design, part, seed, model, parameters)
+                    kept = _simulate_part(design, part, seed, model, sets)
                     store.save(part, kept)
                 else:
                     reused += len(part)
@@ -153,7 +154,7 @@ def simulate_trial(
     )
 
 
-def build_model(design: Design, parameters: ParameterSet, *, threads: int | None = None) -> Model:
+def build_model(design: Design, parameters: Sequence[ParameterSet], *, threads: int | None = None) -> Model:
     """Assemble and compile the model for all drugs of a design: one model, the union of its arms."""
     from mesotrial.biology import assemble
     from mesotrial.catalogue import load_drug
@@ -182,7 +183,7 @@ def build_model(design: Design, parameters: ParameterSet, *, threads: int | None
 def _draw(
     design: Design,
     drugs: Sequence[Drug],
-    parameters: ParameterSet,
+    parameters: Sequence[ParameterSet],
     *,
     seed: int,
     replicate: int,
@@ -194,7 +195,7 @@ def _draw(
 
 
 def _enrolled(
-    design: Design, model: Model, parameters: ParameterSet, sizes: Sequence[int], seed: int, replicate: int
+    design: Design, model: Model, parameters: Sequence[ParameterSet], sizes: Sequence[int], seed: int, replicate: int
 ) -> list[NDArray[np.int64]]:
     """Return the numbers of each arm's patients; memory does not grow with what a patient carries."""
 
@@ -211,13 +212,13 @@ def _enrolled(
 
 
 def _simulate_part(
-    design: Design, part: Part, seed: int, model: Model, parameters: ParameterSet
+    design: Design, part: Part, seed: int, model: Model, parameters: Sequence[ParameterSet]
 ) -> dict[str, pl.DataFrame]:
     cohort = _draw(design, model.drugs, parameters, seed=seed, replicate=part.replicate, numbers=part.numbers)
     # Enrolment is steady, and in no order of the numbers, so that nobody's month depends on how many there are.
     enrolment = cohort.uniforms("enrolment", 1)[:, 0] * design.accrual_months
     return simulate_chunk(
-        design, part.arm, cohort, enrolment, model, parameters, traced=max(0, min(_TRACED - part.first, len(part)))
+        design, part.arm, cohort, enrolment, model, traced=max(0, min(_TRACED - part.first, len(part)))
     )
 
 
@@ -227,7 +228,6 @@ def simulate_chunk(
     cohort: Cohort,
     enrolment_month: NDArray[np.float64],
     model: Model,
-    parameters: ParameterSet,
     *,
     traced: int = _TRACED,
 ) -> dict[str, pl.DataFrame]:
@@ -249,11 +249,10 @@ def simulate_chunk(
         _settled(model, cohort, plan),
         cohort,
         plan,
-        plan_scans(design.scans, cohort, parameters, horizon),
+        plan_scans(design.scans, cohort, horizon),
         Toxicities(terms, cohort, TOXICITY_FRAILTY_SD, design.arms[arm].stop_rules.toxicity_grade),
         Clinic(
             design.scans,
-            parameters,
             dict(model.assembly.dosed),
             dict(model.concentrations),
             {

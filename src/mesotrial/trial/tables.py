@@ -107,6 +107,7 @@ TABLES: Mapping[str, TableSpec] = {
                 Column(
                     "RESPEFL", "text", "Response-evaluable flag", codes=_YN, note="baseline and at least one later scan"
                 ),
+                Column("DRAW", "integer", "Draw of the population's parameters"),
                 Column(
                     "RCODE", "text", "Result code of the simulation", codes=_RESULT_CODES, note="OK, or what failed"
                 ),
