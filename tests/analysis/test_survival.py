@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mesotrial.analysis.cox import hazard_ratio, log_rank
+from mesotrial.analysis.cox import hazard_ratio
 from mesotrial.analysis.rates import clopper_pearson, proportion
 from mesotrial.analysis.survival import crossing, kaplan_meier, risk_table
+from mesotrial.analysis.two_groups import log_rank
 
 ORACLES: dict[str, Any] = json.loads((Path(__file__).parent / "oracles" / "survival.json").read_text())
 DATA_SETS = [name for name, content in ORACLES.items() if isinstance(content, dict)]

@@ -1,4 +1,4 @@
-"""Hazard ratio of two groups (Cox, Efron's ties) and the log-rank test; the first for many resampled trials at once."""
+"""Hazard ratio of two groups (Cox, Efron's ties), also stratified; and for many resampled trials at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["HazardRatio", "LogRank", "efron_log_hazard_ratios", "hazard_ratio", "log_rank"]
+from mesotrial.analysis.two_groups import RiskCounts, strata_counts
+
+__all__ = ["HazardRatio", "efron_log_hazard_ratios", "hazard_ratio"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer]
@@ -26,14 +28,6 @@ class HazardRatio:
     upper: float
     log_value: float
     se: float
-
-
-@dataclass(frozen=True)
-class LogRank:
-    """Log-rank test of two groups: chi-squared with one degree of freedom and its p value; NaN without events."""
-
-    chi_squared: float
-    p: float
 
 
 def efron_log_hazard_ratios(rank: IntArray, event: BoolArray, treated: BoolArray) -> tuple[FloatArray, FloatArray]:
@@ -90,40 +84,48 @@ def _per_trial(rows: IntArray, values: FloatArray, trials: int) -> FloatArray:
 
 
 def hazard_ratio(
-    time: npt.ArrayLike, event: npt.ArrayLike, treated: npt.ArrayLike, *, level: float = 0.95
+    time: npt.ArrayLike,
+    event: npt.ArrayLike,
+    treated: npt.ArrayLike,
+    *,
+    strata: npt.ArrayLike | None = None,
+    level: float = 0.95,
 ) -> HazardRatio:
-    """Return the hazard ratio of the treated over the others; arrays of one entry per patient."""
+    """Return the hazard ratio of the treated over the others; arrays of one entry per patient.
+
+    With `strata` (one label per patient) each stratum has a baseline hazard of its own. Method as in
+    `efron_log_hazard_ratios`.
+    """
     from scipy.special import ndtri
 
-    times, happened, group = np.asarray(time, float), np.asarray(event, bool), np.asarray(treated, bool)
-    order = np.lexsort((~happened, times))
-    rank = np.unique(times, return_inverse=True)[1].reshape(-1)
-    logs, ses = efron_log_hazard_ratios(rank[order][None], happened[order][None], group[order][None])
-    centre, se = float(logs[0]), float(ses[0])
+    centre, se = _stratified_log_ratio(list(strata_counts(time, event, treated, strata)))
     half = float(ndtri((1 + level) / 2)) * se
     value, lower, upper = (float(np.exp(centre + shift)) for shift in (0.0, -half, half))
     return HazardRatio(value, lower, upper, centre, se)
 
 
-def log_rank(time: npt.ArrayLike, event: npt.ArrayLike, treated: npt.ArrayLike) -> LogRank:
-    """Test whether two groups share one hazard. Mantel N. Cancer Chemother Rep 1966;50:163-170, hypergeometric
-    variance.
-    """
-    from scipy.special import chdtrc
-
-    times, happened, group = np.asarray(time, float), np.asarray(event, bool), np.asarray(treated, bool)
-    distinct, place = np.unique(times, return_inverse=True)
-    k = distinct.size
-
-    def count(flags: BoolArray) -> npt.NDArray[np.int64]:
-        return np.bincount(place[flags], minlength=k)
-
-    at_risk = count(np.ones_like(group))[::-1].cumsum()[::-1]
-    treated_at_risk = count(group)[::-1].cumsum()[::-1]
-    events, treated_events = count(happened), count(happened & group)
-    share = treated_at_risk / np.maximum(at_risk, 1)
-    variance = events * share * (1 - share) * (at_risk - events) / np.maximum(at_risk - 1, 1)
-    if not variance.sum() > 0:
-        return LogRank(float("nan"), float("nan"))
-    chi_squared = float((treated_events - events * share).sum() ** 2 / variance.sum())
-    return LogRank(chi_squared, float(chdtrc(1, chi_squared)))
+def _stratified_log_ratio(strata: list[RiskCounts]) -> tuple[float, float]:
+    """Return the log hazard ratio and its standard error, NaN where there is no finite one."""
+    with_treatment, without, observed = [], [], 0.0
+    for counts in strata:
+        deaths = (counts.treated_events + counts.other_events).astype(np.int64)
+        row = np.repeat(np.arange(deaths.size), deaths)
+        share = (np.arange(row.size) - (deaths.cumsum() - deaths)[row]) / deaths[row]  # Efron: 0, 1/d, 2/d, ...
+        with_treatment.append(counts.treated_at_risk[row] - share * counts.treated_events[row])
+        without.append(counts.others_at_risk[row] - share * counts.other_events[row])
+        observed += float(counts.treated_events.sum())
+    if not with_treatment:
+        return float("nan"), float("nan")
+    exposed, others = np.concatenate(with_treatment), np.concatenate(without)
+    log_ratio, information = 0.0, 0.0
+    for _ in range(_MAX_STEPS):
+        weight = np.exp(log_ratio) * exposed
+        p = weight / (weight + others)
+        information = float((p * (1 - p)).sum())
+        step = (observed - float(p.sum())) / max(information, 1e-12)
+        log_ratio = float(np.clip(log_ratio + np.clip(step, -2, 2), -_RUNAWAY, _RUNAWAY))
+        if abs(step) < 1e-10 or abs(log_ratio) >= _RUNAWAY:
+            break
+    if abs(log_ratio) >= _RUNAWAY or information <= 1e-9:
+        return float("nan"), float("nan")
+    return log_ratio, 1 / float(np.sqrt(information))

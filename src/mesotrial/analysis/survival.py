@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["KaplanMeier", "RiskTable", "crossing", "kaplan_meier", "risk_table"]
+__all__ = ["IntervalKind", "KaplanMeier", "RiskTable", "crossing", "kaplan_meier", "risk_table"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+IntervalKind = Literal["log-log", "log", "plain", "logit", "arcsin"]
 _SAME = 1.5e-8  # two survival values closer than this are one
 
 
 @dataclass(frozen=True)
 class KaplanMeier:
-    """A Kaplan-Meier curve with a pointwise log-log interval. Arrays have one entry per distinct time, sorted.
+    """A Kaplan-Meier curve with a pointwise interval. Arrays have one entry per distinct time, sorted.
 
     `survival[i]` holds from `times[i]` until the next time. Bounds are NaN once survival has reached 0.
     """
@@ -71,12 +73,14 @@ class RiskTable:
     censored: IntArray
 
 
-def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.95) -> KaplanMeier:
+def kaplan_meier(
+    time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.95, interval: IntervalKind = "log-log"
+) -> KaplanMeier:
     """Return the Kaplan-Meier curve of patients with `time` (any unit) and `event` (True or False), arrays of the
     same length.
 
-    Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481; Greenwood's variance; the interval on the log(-log) scale.
-    Patients censored at the time of an event count as at risk for it.
+    Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481; Greenwood's variance; the interval is symmetric on the scale
+    named by `interval`. Patients censored at the time of an event count as at risk for it.
     """
     from scipy.special import ndtri
 
@@ -87,13 +91,30 @@ def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.
     at_risk = leaving[::-1].cumsum()[::-1]
     survival = np.cumprod(1 - events / np.maximum(at_risk, 1))
     alive = at_risk > events
+    greenwood = np.cumsum(np.where(alive, events / np.where(alive, at_risk * (at_risk - events), 1), np.inf))
     with np.errstate(divide="ignore", invalid="ignore"):
-        greenwood = np.cumsum(np.where(alive, events / np.where(alive, at_risk * (at_risk - events), 1), np.inf))
-        logs = np.log(survival)
-        centre, half = np.log(-logs), float(ndtri((1 + level) / 2)) * np.sqrt(greenwood) / np.abs(logs)
-        lower, upper = np.exp(-np.exp(centre + half)), np.exp(-np.exp(centre - half))
-    lower, upper = (np.where(survival >= 1, 1.0, np.where(survival > 0, bound, np.nan)) for bound in (lower, upper))
+        bounds = _bounds(survival, float(ndtri((1 + level) / 2)) * np.sqrt(greenwood), interval)
+    lower, upper = (np.where(survival >= 1, 1.0, np.where(survival > 0, bound, np.nan)) for bound in bounds)
     return KaplanMeier(times, survival, lower, upper, at_risk, events, leaving - events)
+
+
+def _bounds(s: FloatArray, half: FloatArray, interval: IntervalKind) -> tuple[FloatArray, FloatArray]:
+    """Return the interval of survival `s`; `half` is half its width on the scale of log survival."""
+    match interval:
+        case "plain":
+            return np.maximum(s - half * s, 0.0), np.minimum(s + half * s, 1.0)
+        case "log":
+            return np.exp(np.log(s) - half), np.minimum(np.exp(np.log(s) + half), 1.0)
+        case "log-log":
+            centre, width = np.log(-np.log(s)), half / np.abs(np.log(s))
+            return np.exp(-np.exp(centre + width)), np.exp(-np.exp(centre - width))
+        case "logit":
+            centre, width = np.log(s / (1 - s)), half / (1 - s)
+            return 1 / (1 + np.exp(width - centre)), 1 / (1 + np.exp(-centre - width))
+        case "arcsin":
+            centre, width = np.arcsin(np.sqrt(s)), half / 2 * np.sqrt(s / (1 - s))
+            return np.sin(np.maximum(centre - width, 0.0)) ** 2, np.sin(np.minimum(centre + width, np.pi / 2)) ** 2
+    raise ValueError(f"no interval is called {interval!r}; known: log-log, log, plain, logit, arcsin")
 
 
 def risk_table(time: npt.ArrayLike, event: npt.ArrayLike, at: npt.ArrayLike) -> RiskTable:
