@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         load_model,
         unit_warnings,
     )
+    from mesotrial.export import export_run
     from mesotrial.population import ParameterSet, load_ensemble, load_parameters, load_posterior
     from mesotrial.report import CONTEXT_OF_USE, write_report
     from mesotrial.run import RequestError, Run, RunFolderError, load_run, remake_report, run_trial
@@ -109,6 +110,7 @@ __all__ = [
     "design_from_text",
     "design_schema",
     "entries",
+    "export_run",
     "find",
     "hazard_ratio",
     "kaplan_meier",
@@ -147,6 +149,7 @@ _ROOMS = {
         *("Doses", "Model", "ModelError", "ResultCode", "Simulator", "State"),
         *("antimony_to_sbml", "compile_model", "load_model", "unit_warnings"),
     ),
+    "export": ("export_run",),
     "population": ("ParameterSet", "load_ensemble", "load_parameters", "load_posterior"),
     "report": ("CONTEXT_OF_USE", "write_report"),
     "run": ("RequestError", "Run", "RunFolderError", "load_run", "remake_report", "run_trial"),
