@@ -69,19 +69,40 @@ def test_a_timeline_has_a_column_a_week() -> None:
 def test_a_timeline_shows_alternatives_and_the_end_of_treatment(command: Any) -> None:
     text = load_design("maps2").source_text.replace("max_treatment_days: 728", "max_treatment_days: 140")
     Path("short.yaml").write_text(text, encoding="utf-8")
-    out = command("explain", "short.yaml").out
+    out = command("explain", "short.yaml", "--fast").out
     drawn = next(line for line in out.splitlines() if line.startswith("    nivolumab")).split()[1]
     assert drawn == "|." * 10 + "x"
-    assert "65 % carboplatin" in command("explain", "checkmate743").out
+    assert "65 % carboplatin" in command("explain", "checkmate743", "--fast").out
 
 
 def test_explain_says_the_rules_and_the_population(command: Any) -> None:
-    out = " ".join(command("explain", "maps2").out.split())
+    out = " ".join(command("explain", "maps2", "--fast").out.split())
     for words in ("at most 104 weeks", "grade 3", "mRECIST", "Censoring (", "median 71.8", "83 %", "blocks of 4"):
         assert words in out
-    found = command("explain", "maps2", "--json").json
+    found = command("explain", "maps2", "--fast", "--json").json
     assert found["timeline"]["scan_days"][0] == 84
     assert found["timeline"]["arms"]["nivo"][0]["dose_days"][:2] == [0, 14]
+
+
+def test_explain_says_what_to_expect_and_what_looks_wrong(command: Any) -> None:
+    text = load_design("maps2").source_text.replace("ipilimumab 1 mg/kg", "ipilimumab 10 mg/kg")
+    Path("much.yaml").write_text(text, encoding="utf-8")
+    shown = command("explain", "much.yaml", "--patients", "20")
+    out = " ".join(shown.out.split())
+    assert shown.code == 0
+    assert "from 20 simulated patients an arm (rough)" in out and "Doses of ipilimumab" in out
+    assert "arms[1].regimens[1]: 10 mg/kg of ipilimumab is far" in out
+    found = command("explain", "much.yaml", "--patients", "20", "--json").json
+    assert [arm["patients"] for arm in found["expected"]] == [63, 62]
+    assert "unusual_dose" in {one["code"] for one in found["misgivings"]}
+    fast = command("explain", "much.yaml", "--fast", "--json").json
+    assert fast["expected"] == [] and len(fast["misgivings"]) == 1
+
+
+@pytest.mark.parametrize("patients", ["1", "-4", "1000000"])
+def test_explain_needs_a_sensible_number_of_patients(command: Any, patients: str) -> None:
+    result = command("explain", "maps2", f"--patients={patients}")
+    assert result.code == 2 and "--patients must be from 2 to 100,000" in result.err
 
 
 def test_models_are_exported_in_both_languages(command: Any) -> None:

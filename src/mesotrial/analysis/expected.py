@@ -1,0 +1,141 @@
+"""What a trial can expect: doses, scans and events of each arm at its planned size, from a simulation of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesotrial.analysis.cox import hazard_ratio
+from mesotrial.analysis.endpoints import Outcomes
+from mesotrial.analysis.survival import kaplan_meier
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from mesotrial.catalogue import Design
+
+__all__ = ["Contrast", "ExpectedArm", "contrasts", "detectable_ratio", "expected_arms", "log_rank_power"]
+
+
+@dataclass(frozen=True)
+class ExpectedArm:
+    """Expected counts of one arm of `patients` patients at the end of the trial; medians in months, NaN where not reached.
+
+    `doses` by drug; `scans` without the baseline scan; `severe` patients with a related event of grade 3 or worse; `failed` patients whose simulation
+    failed; `simulated` how many patients the numbers rest on.
+    """
+
+    arm: str
+    patients: int
+    simulated: int
+    doses: Mapping[str, float]
+    scans: float
+    responses: float
+    progressions: float
+    deaths: float
+    severe: float
+    stopped_for_toxicity: float
+    lost: float
+    failed: float
+    pfs_median: float
+    os_median: float
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One arm against another in OS or PFS: expected events of both, the simulated hazard ratio with its 95 % interval, and the power of a log-rank test."""
+
+    parameter: str
+    arm: str
+    other: str
+    events: float
+    ratio: float
+    lower: float
+    upper: float
+    power: float
+    detectable: float
+
+
+def expected_arms(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[ExpectedArm, ...]:
+    """Return what each arm of `design` can expect; `tables` are those of a simulated trial of any size."""
+    import polars as pl
+
+    outcomes = Outcomes(tables)
+    made = []
+    for arm in design.arms:
+        adsl = tables["adsl"].filter(pl.col("TRT01P") == arm.name)
+        per = arm.n / adsl.height
+        mine = {name: tables[name].filter(pl.col("TRT01P") == arm.name) for name in ("adex", "adtr")}
+        given = dict(mine["adex"].group_by("EXTRT").len().iter_rows())
+        survival = {name: outcomes.survival(name, arm.name) for name in ("PFS", "OS")}
+        responses, severe = outcomes.outcome("ORR", arm.name), outcomes.outcome("TRAE_G34", arm.name)
+        made.append(
+            ExpectedArm(
+                arm=arm.name,
+                patients=arm.n,
+                simulated=adsl.height,
+                doses={drug: per * given.get(drug, 0) for drug in arm.drugs},
+                scans=per * mine["adtr"].filter(pl.col("AVISITN") > 0).height,
+                responses=0.0 if responses is None else per * float(responses.sum()),
+                progressions=per * float(survival["PFS"].event.sum()),
+                deaths=per * float(survival["OS"].event.sum()),
+                severe=0.0 if severe is None else per * float(severe.sum()),
+                stopped_for_toxicity=per * adsl.filter(pl.col("DCTREAS") == "TOXICITY").height,
+                lost=per * adsl.filter(pl.col("EOSSTT") == "LOST").height,
+                failed=per * adsl.filter(pl.col("RCODE") != "OK").height,
+                pfs_median=kaplan_meier(survival["PFS"].months, survival["PFS"].event).median()[0],
+                os_median=kaplan_meier(survival["OS"].months, survival["OS"].event).median()[0],
+            )
+        )
+    return tuple(made)
+
+
+def contrasts(design: Design, tables: Mapping[str, pl.DataFrame], alpha: float = 0.05) -> tuple[Contrast, ...]:
+    """Return every arm against the last one in OS and PFS, as the endpoints ask, for a two-sided log-rank test at `alpha`."""
+    outcomes = Outcomes(tables)
+    *others, last = design.arms
+    made = []
+    for parameter in (name for name in ("OS", "PFS") if name in design.endpoints):
+        second = outcomes.survival(parameter, last.name)
+        for arm in others:
+            first = outcomes.survival(parameter, arm.name)
+            found = hazard_ratio(
+                np.concatenate([first.months, second.months]),
+                np.concatenate([first.event, second.event]),
+                np.arange(first.months.size + second.months.size) < first.months.size,
+            )
+            events = arm.n * float(first.event.mean()) + last.n * float(second.event.mean())
+            share = arm.n / (arm.n + last.n)
+            power = log_rank_power(found.value, events, share, alpha)
+            detectable = detectable_ratio(events, share, alpha)
+            made.append(
+                Contrast(
+                    parameter, arm.name, last.name, events, found.value, found.lower, found.upper, power, detectable
+                )
+            )
+    return tuple(made)
+
+
+def log_rank_power(ratio: float, events: float, share: float, alpha: float = 0.05) -> float:
+    """Return the power of a two-sided log-rank test for a hazard ratio with `events` events and `share` of the patients in one arm.
+
+    Schoenfeld DA. Biometrics 1983;39:499-503; exact for proportional hazards and many events only. NaN where the ratio is.
+    """
+    from scipy.special import ndtr, ndtri
+
+    if not ratio > 0:
+        return math.nan
+    return float(ndtr(abs(math.log(ratio)) * math.sqrt(events * share * (1 - share)) - ndtri(1 - alpha / 2)))
+
+
+def detectable_ratio(events: float, share: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Return the hazard ratio below 1 that `events` events find with `power`; 0 where there are none (Schoenfeld, as above)."""
+    from scipy.special import ndtri
+
+    if events <= 0:
+        return 0.0
+    return math.exp(-float(ndtri(1 - alpha / 2) + ndtri(power)) / math.sqrt(events * share * (1 - share)))

@@ -1,0 +1,109 @@
+"""What a design can expect and what looks wrong in it: each misgiving fires on a design that has the fault, and on no other."""
+
+import math
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from mesotrial.analysis.expected import contrasts, detectable_ratio, expected_arms, log_rank_power
+from mesotrial.analysis.misgivings import misgivings, misgivings_simulated
+from mesotrial.catalogue import Design, design_from_text, entries, load_design
+from mesotrial.trial import simulate_trial
+
+MAPS2 = load_design("maps2").source_text
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pl.DataFrame]:
+    return dict(simulate_trial(load_design("maps2"), patients_per_arm=30, seed=5).tables)
+
+
+def changed(old: str, new: str) -> Design:
+    assert old in MAPS2
+    return design_from_text(MAPS2.replace(old, new), "trial.yaml")
+
+
+def codes(design: Design) -> dict[str, str]:
+    return {one.code: one.where for one in misgivings(design)}
+
+
+def test_trials_that_were_run_raise_no_misgiving_without_a_simulation() -> None:
+    for entry in entries("trial"):
+        if entry.runnable:
+            assert misgivings(load_design(entry.key)) == [], entry.key
+
+
+def test_an_arm_that_never_differs() -> None:
+    design = changed("      - ipilimumab 1 mg/kg IV over 90 min q6w\n", "")
+    assert codes(design) == {"same_arms": "arms[1]"}
+
+
+def test_a_ratio_that_does_not_fit_the_sizes() -> None:
+    assert codes(changed("n: 62", "n: 130")) == {"ratio": "randomisation.ratio"}
+
+
+def test_strata_without_anybody_and_blocks_that_are_never_filled() -> None:
+    assert codes(changed("epithelioid: 0.83", "epithelioid: 1.0")) == {"empty_stratum": "randomisation.strata[0]"}
+    assert codes(changed("epithelioid: 0.83", "epithelioid: 0.98")) == {"small_stratum": "randomisation.strata[0]"}
+    assert codes(changed("block: 4", "block: 40")) == {"blocks": "randomisation.block"}
+
+
+def test_doses_that_the_end_of_treatment_cuts_off() -> None:
+    design = changed("ipilimumab 1 mg/kg IV over 90 min q6w", "ipilimumab 1 mg/kg IV over 90 min q6w x 30")
+    assert codes(design) == {"capped": "arms[1].regimens[1]"}
+    assert "plans 30 doses" in misgivings(design)[0].message and "leaves 18" in misgivings(design)[0].message
+
+
+def test_a_dose_with_a_slipped_decimal_point() -> None:
+    found = misgivings(changed("ipilimumab 1 mg/kg", "ipilimumab 10 mg/kg"))
+    assert [one.code for one in found] == ["unusual_dose"]
+    assert "10 mg/kg of ipilimumab" in found[0].message
+
+
+def test_a_response_that_cannot_be_confirmed() -> None:
+    assert "no_confirmation" in codes(changed("follow_up_months: 24", "follow_up_months: 4"))
+
+
+def test_expected_counts_are_the_tables_at_the_planned_size(tables: dict[str, pl.DataFrame]) -> None:
+    design = load_design("maps2")
+    first, second = expected_arms(design, tables)
+    dead = tables["adsl"].filter((pl.col("TRT01P") == "nivo") & (pl.col("EOSSTT") == "DEAD")).height
+    assert first.deaths == pytest.approx(63 / 30 * dead)
+    doses = tables["adex"].filter((pl.col("TRT01P") == "nivo+ipi") & (pl.col("EXTRT") == "ipilimumab")).height
+    assert second.doses["ipilimumab"] == pytest.approx(62 / 30 * doses)
+    assert list(first.doses) == ["nivolumab"]
+    scans = tables["adtr"].filter((pl.col("TRT01P") == "nivo") & (pl.col("AVISITN") > 0)).height
+    assert first.scans == pytest.approx(63 / 30 * scans)
+
+
+def test_log_rank_power_is_schoenfelds_247_events_for_a_hazard_ratio_of_0_7() -> None:
+    # 4 (1.959964 + 0.841621)^2 / ln(0.7)^2 = 246.8 events, two-sided 5 %, 80 % power, equal arms.
+    assert log_rank_power(0.7, 246.8, 0.5) == pytest.approx(0.80, abs=0.001)
+    assert detectable_ratio(246.8, 0.5) == pytest.approx(0.7, abs=1e-4)
+    assert log_rank_power(1.0, 500, 0.5) == pytest.approx(0.025)
+    assert math.isnan(log_rank_power(math.nan, 10, 0.5)) and detectable_ratio(0, 0.5) == 0
+
+
+def test_what_a_simulation_shows_to_be_wrong(tables: dict[str, pl.DataFrame]) -> None:
+    design = load_design("maps2")
+    arms = expected_arms(design, tables)
+    against = contrasts(design, tables)
+    assert [(one.parameter, one.arm, one.other) for one in against] == [
+        ("OS", "nivo", "nivo+ipi"),
+        ("PFS", "nivo", "nivo+ipi"),
+    ]
+    fine = [replace(arm, pfs_median=8.0, os_median=12.0, stopped_for_toxicity=1.0, failed=0.0) for arm in arms]
+    strong = [replace(one, power=0.9) for one in against]
+    assert misgivings_simulated(design, fine, strong) == []
+    for wrong, code in (
+        ({"pfs_median": 2.5}, "sparse_scans"),
+        ({"os_median": math.nan}, "short_follow_up"),
+        ({"stopped_for_toxicity": 40.0}, "toxic"),
+        ({"failed": 1.0}, "failures"),
+    ):
+        found = misgivings_simulated(design, [fine[0], replace(fine[1], **wrong)], strong)  # type: ignore[arg-type]
+        assert [one.code for one in found] == [code]
+        assert "nivo+ipi" in found[0].message
+    weak = [strong[0], replace(strong[1], power=0.2)]
+    assert [one.code for one in misgivings_simulated(design, fine, weak)] == ["no_power"]
