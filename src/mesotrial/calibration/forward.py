@@ -1,0 +1,74 @@
+"""From a parameter vector to the targets: simulate every design once, with as few patients as the search needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesotrial.analysis import Outcomes, codes, estimate
+from mesotrial.calibration.free import Free, parameter_sets
+from mesotrial.calibration.targets import Target
+from mesotrial.population import load_parameters
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mesotrial.catalogue import Design
+    from mesotrial.trial import Model
+
+__all__ = ["Forward", "evaluate", "start_worker"]
+
+
+class Forward:
+    """The designs of the targets, compiled once; call it with a vector in SDs of the priors."""
+
+    def __init__(self, free: Sequence[Free], targets: Sequence[Target], patients: int) -> None:
+        """`patients` per arm."""
+        from mesotrial.catalogue import load_design
+        from mesotrial.trial import build_model
+
+        self.base = load_parameters()
+        self.free, self.targets, self.patients = tuple(free), tuple(targets), patients
+        self.designs: dict[str, tuple[Design, Model]] = {}
+        for name in dict.fromkeys(target.design for target in targets):
+            design = load_design(name)
+            self.designs[name] = design, build_model(design, [self.base], threads=1)
+
+    def __call__(self, scores: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+        """Return the targets' simulated values on the scoring scale, shape (n_targets,); NaN where undefined.
+
+        Each design has draws of its own, so that no chance of one group of patients pulls all trials the same way.
+        """
+        from mesotrial.trial import simulate_trial
+
+        (parameters,) = parameter_sets(self.base, self.free, np.asarray(scores)[None, :])
+        found = np.full(len(self.targets), np.nan)
+        for place, (name, (design, model)) in enumerate(self.designs.items()):
+            trial = simulate_trial(
+                design, patients_per_arm=self.patients, seed=1000 * seed + place, parameters=parameters, model=model
+            )
+            outcomes = Outcomes(trial.bank)
+            for row, target in enumerate(self.targets):
+                if target.design == name:
+                    value = estimate(outcomes, target.endpoint).value
+                    found[row] = codes.on_scale(target.endpoint.code, value, self.patients)
+        return found
+
+
+_forward: Forward
+
+
+def start_worker(free: Sequence[Free], targets: Sequence[Target], patients: int) -> None:
+    """Prepare a process of the pool."""
+    global _forward
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    _forward = Forward(free, targets, patients)
+
+
+def evaluate(task: tuple[int, int, NDArray[np.float64], int]) -> tuple[int, int, list[float]]:
+    """Evaluate (step, member, scores, seed) in a process of the pool."""
+    step, member, scores, seed = task
+    return step, member, _forward(scores, seed).tolist()

@@ -1,0 +1,115 @@
+"""What a calibration is fitted to: published rows of role calibration, landmarks of digitised curves, and their errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesotrial.analysis import Endpoint, calibration_targets, codes, kaplan_meier
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mesotrial.catalogue import Design
+
+__all__ = ["DESIGNS", "Target", "covariance", "load_targets"]
+
+DESIGNS = ("checkmate743", "confirm", "determine", "emphacis", "maps", "ms01", "javelin", "ind227", "rames")
+_FAMILIES = frozenset(
+    ("ORR", "DCR", "PD_BEST", "PFS_MEDIAN", "PFS_RATE", "OS_MEDIAN", "OS_RATE", "DOR_MEDIAN", "DOR_RATE", "TTR_MEDIAN")
+)
+_SUBGROUPS = frozenset(("all", "epithelioid", "non_epithelioid"))
+_CURVES = {("maps", "OS"): "maps_os_km.csv", ("maps", "PFS"): "maps_pfs_km.csv"}
+_CURVE_ARMS = {"pc": "chemo", "pcb": "bev+chemo"}
+_LANDMARKS_MONTHS = (6.0, 12.0, 24.0, 36.0)
+# Results of one arm and family share patients and what is peculiar to the trial; how much is a [guess].
+_SHARED = 0.5
+
+
+@dataclass(frozen=True)
+class Target:
+    """One published number: where it is (design and endpoint), its value and SD on the scoring scale, the patients behind it."""
+
+    design: str
+    endpoint: Endpoint
+    value: float
+    sd: float
+    n: float | None
+    source: str
+
+
+def load_targets(designs: Sequence[str] = DESIGNS) -> tuple[Target, ...]:
+    """Return the targets of `designs`: those of their arms, whole or by histology; response, progression and survival.
+
+    The SD joins the published standard error and the spread between trials of one treatment (tau of the score). Raises `RefusedTargetError` for a design
+    whose trial is kept for validation.
+    """
+    from mesotrial.catalogue import load_design
+
+    found: list[Target] = []
+    for name in designs:
+        design = load_design(name)
+        found += _rows(name, design) + _landmarks(name)
+    return tuple(found)
+
+
+def _rows(name: str, design: Design) -> list[Target]:
+    arms = {arm.name for arm in design.arms}
+    found = []
+    for row in calibration_targets(design.evidence_trial):
+        if row.code not in _FAMILIES or row.comparator or row.arm not in arms or row.subgroup_code not in _SUBGROUPS:
+            continue
+        assert row.value is not None and row.se is not None
+        value = row.value / 100 if codes.is_rate(row.code) else row.value
+        endpoint = Endpoint(row.code, row.arm, None, row.subgroup_code, row.time_months)
+        found.append(
+            Target(
+                name,
+                endpoint,
+                codes.on_scale(row.code, value, row.n_used),
+                math.hypot(row.se, codes.tau(row.code)),
+                row.n_used,
+                f"row {row.row}, {row.source}",
+            )
+        )
+    return found
+
+
+def _landmarks(name: str) -> list[Target]:
+    """Return Kaplan-Meier landmarks of a trial's digitised curves, with Greenwood's error."""
+    found = []
+    for (design, curve), file in _CURVES.items():
+        if design != name:
+            continue
+        text = (files("mesotrial.catalogue") / "data" / "curves" / file).read_text(encoding="utf-8")
+        rows = [line.split(",") for line in text.split()[1:]]
+        for label, arm in _CURVE_ARMS.items():
+            months = np.array([float(time) for time, _, group in rows if group == label])
+            event = np.array([flag == "1" for _, flag, group in rows if group == label])
+            fitted = kaplan_meier(months, event, level=0.6827)  # one standard error either side
+            for landmark in _LANDMARKS_MONTHS:
+                rate, low, high = fitted.at(landmark)
+                if not 0 < low < high < 1:
+                    continue
+                code = f"{curve}_RATE"
+                se = (codes.on_scale(code, high) - codes.on_scale(code, low)) / 2
+                endpoint = Endpoint(code, arm, None, "all", landmark)
+                sd = math.hypot(se, codes.tau(code))
+                found.append(
+                    Target(design, endpoint, codes.on_scale(code, rate), sd, len(months), f"{file}, digitised curve")
+                )
+    return found
+
+
+def covariance(targets: Sequence[Target]) -> NDArray[np.float64]:
+    """Return the covariance of the targets' errors, shape (n, n): those of one arm and family are correlated."""
+    groups = [(one.design, one.endpoint.arm, codes.family(one.endpoint.code)) for one in targets]
+    same = np.array([[a == b for b in groups] for a in groups])
+    sign = np.array([-1.0 if one.endpoint.code == "PD_BEST" else 1.0 for one in targets])
+    sd = np.array([one.sd for one in targets]) * sign
+    return np.where(np.eye(len(sd)) > 0, 1.0, _SHARED * same) * np.outer(sd, sd)
