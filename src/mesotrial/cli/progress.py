@@ -16,8 +16,9 @@ __all__ = ["Reporter"]
 class Reporter:
     """Says what is being done and how many patients are done; says nothing when `quiet`."""
 
-    def __init__(self, opening: str, *, quiet: bool) -> None:
-        """Prepare; `opening` and the bar appear with the first progress."""
+    def __init__(self, opening: str, *, quiet: bool, unit: str = "patients") -> None:
+        """Prepare; `opening` and the bar appear with the first progress, which counts in `unit`."""
+        self._unit = unit
         self._opening = opening
         self._quiet = quiet
         self._console = console(error=True)
@@ -51,9 +52,9 @@ class Reporter:
         if not self._console.is_terminal:
             if message not in self._said:
                 self._said.add(message)
-                self._console.print(f"  {message} ({done:,} of {total:,} patients)")
+                self._console.print(f"  {message} ({done:,} of {total:,} {self._unit})")
             return
-        counted = f"{done:,} of {total:,} patients"
+        counted = f"{done:,} of {total:,} {self._unit}"
         if self._bar is None:
             self._bar = self._made()
             self._task = self._bar.add_task(

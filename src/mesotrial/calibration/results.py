@@ -1,0 +1,93 @@
+"""The files of a finished calibration: the posterior for the package, and what it was fitted to and what it says, as tables and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesotrial.analysis import codes
+from mesotrial.calibration.identify import Informed, informed, known_truth_ranks, pawn_indices
+
+if TYPE_CHECKING:
+    from mesotrial.calibration.fit import Calibration
+
+__all__ = ["POSTERIOR", "write_results"]
+
+POSTERIOR, TARGETS, INFORMED, SENSITIVITY, RANKS = (
+    "posterior.csv", "targets.csv", "informed.csv", "sensitivity.csv", "known_truth.csv",
+)  # fmt: skip
+
+
+def write_results(folder: Path, calibration: Calibration, *, provenance: str, seed: int = 1) -> list[Path]:
+    """Write posterior.csv, targets.csv, informed.csv, sensitivity.csv and known_truth.csv; return their paths.
+
+    `provenance` is one line that says how the calibration was made; it stands at the head of the posterior.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    order = np.random.default_rng(seed).permutation(len(calibration.posterior))
+    rows = [
+        [f"{f.from_scale(s):.6g}" for f, s in zip(calibration.free, one, strict=True)]
+        for one in calibration.posterior[order]
+    ]
+    text = f"# Equally likely parameter sets, in random order. {provenance}; mesotrial {version('mesotrial')}\n"
+    text += _csv([one.path for one in calibration.free], rows)
+    families, indices = pawn_indices(calibration)
+    ranks = known_truth_ranks(calibration)
+    tenths = np.array([np.histogram(column, bins=10, range=(0.0, 1.0))[0] for column in ranks.T])
+    written = {
+        POSTERIOR: text,
+        TARGETS: _csv(
+            ["design", "arm", "subgroup", "code", "time_months", "published", "lo90", "median", "hi90", "z", "source"],
+            _target_rows(calibration),
+        ),
+        INFORMED: _csv([field.name for field in fields(Informed)], map(_rounded, map(astuple, informed(calibration)))),
+        SENSITIVITY: _csv(
+            ["path", *families],
+            (
+                [one.path, *(f"{value:.3f}" for value in column)]
+                for one, column in zip(calibration.free, indices.T, strict=True)
+            ),
+        ),
+        RANKS: _csv(
+            ["path", *(f"tenth_{i}" for i in range(1, 11))],
+            ([one.path, *map(str, counts)] for one, counts in zip(calibration.free, tenths, strict=True)),
+        ),
+    }
+    for name, content in written.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return [folder / name for name in written]
+
+
+def _target_rows(calibration: Calibration) -> Iterable[Sequence[str]]:
+    for place, (target, z) in enumerate(zip(calibration.targets, calibration.z(), strict=True)):
+        endpoint = target.endpoint
+        low, middle, high = np.quantile(calibration.predicted[-1][:, place], (0.05, 0.5, 0.95))
+        yield [
+            target.design,
+            endpoint.arm,
+            endpoint.subgroup,
+            endpoint.code,
+            "" if endpoint.time_months is None else f"{endpoint.time_months:g}",
+            *(f"{codes.from_scale(endpoint.code, float(value)):.4g}" for value in (target.value, low, middle, high)),
+            f"{z:.2f}",
+            target.source,
+        ]
+
+
+def _rounded(row: Sequence[object]) -> list[str]:
+    return [f"{value:.4g}" if isinstance(value, float) else str(value) for value in row]
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue()

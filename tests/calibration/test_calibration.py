@@ -1,0 +1,110 @@
+"""Calibration: what it may be fitted to, what it moves, and that an interrupted one goes on."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesotrial.analysis import Endpoint, RefusedTargetError
+from mesotrial.calibration import Calibration, Free, Target, calibrate, load_free, load_targets
+from mesotrial.calibration.free import current, parameter_sets
+from mesotrial.calibration.identify import informed, known_truth_ranks, pawn_indices
+from mesotrial.calibration.results import write_results
+from mesotrial.calibration.targets import DESIGNS, covariance
+from mesotrial.population import load_parameters
+
+
+@pytest.mark.parametrize("name", ["maps2", "promisemeso", "dream", "pre0505", "beatmeso"])
+def test_trials_kept_for_validation_are_refused(name):
+    with pytest.raises(RefusedTargetError, match="validation"):
+        load_targets((name,))
+
+
+def test_targets_are_finite_and_their_errors_are_a_covariance():
+    targets = load_targets()
+    assert {one.design for one in targets} == set(DESIGNS)
+    assert all(np.isfinite(one.value) and one.sd > 0 for one in targets)
+    assert len({(one.design, one.endpoint) for one in targets}) == len(targets)
+    assert np.linalg.eigvalsh(covariance(targets)).min() > 0
+
+
+def test_landmarks_of_digitised_curves_lie_on_the_published_medians():
+    """MAPS: survival of 16.1 and 18.8 months in the median, so half are alive then; landmarks either side must straddle 50 %."""
+    rates = {
+        (one.endpoint.arm, one.endpoint.time_months): 1 / (1 + np.exp(-one.value))
+        for one in load_targets(("maps",))
+        if one.endpoint.code == "OS_RATE" and "curve" in one.source
+    }
+    for arm in ("chemo", "bev+chemo"):
+        assert rates[arm, 12.0] > 0.5 > rates[arm, 24.0] > rates[arm, 36.0]
+
+
+@given(st.floats(-3, 3))
+def test_scores_and_values_are_inverse(score):
+    for free in load_free():
+        assert free.to_scale(free.from_scale(score)) == pytest.approx(score, abs=1e-6)
+
+
+def test_every_free_quantity_names_a_number():
+    base, free = load_parameters(), load_free()
+    (moved,) = parameter_sets(base, free, np.full((1, len(free)), 0.3))
+    for one in free:
+        assert current(moved, one.path) == pytest.approx(one.from_scale(0.3))
+        assert np.isfinite(current(base, one.path))
+
+
+def _linear(members=120, seed=3):
+    """A calibration whose predictions are a known linear function of two of three quantities."""
+    rng = np.random.default_rng(seed)
+    free = tuple(Free(f"readout.{name}", "linear", 0.0, 1.0) for name in ("a", "b", "idle"))
+    targets = tuple(
+        Target("x", Endpoint(code, f"arm{i}"), 0.0, 0.3, 50, "made up")
+        for i in range(3)
+        for code in ("ORR", "OS_MEDIAN")
+    )
+    matrix = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, -1, 0], [0.5, 0, 0], [0, 0.5, 0]], float)
+    prior = rng.standard_normal((members, 3))
+    posterior = prior * [0.2, 0.3, 1.0]
+    return Calibration(free, targets, prior, posterior, np.array([prior @ matrix.T, posterior @ matrix.T]))
+
+
+def test_known_truths_fall_anywhere_in_their_posteriors():
+    """Simulation-based calibration: uniform ranks, by Kolmogorov and Smirnov at 1 %."""
+    from scipy.stats import kstest
+
+    ranks = known_truth_ranks(_linear())
+    assert all(kstest(column, "uniform").pvalue > 0.01 for column in ranks.T)
+
+
+def test_shrinkage_and_sensitivity_find_what_matters():
+    made = _linear()
+    a, b, idle = informed(made)
+    assert a.shrinkage > 0.7 and b.shrinkage > 0.6 and abs(idle.shrinkage) < 0.2
+    families, indices = pawn_indices(made)
+    assert list(families) == ["response", "pfs", "os"]
+    assert indices[0, :2].min() > 3 * indices[0, 2]
+
+
+def test_an_interrupted_calibration_goes_on_and_ends_the_same(tmp_path):
+    free = load_free()[:3]
+    targets = load_targets(("ms01",))
+    settings = {"members": 10, "patients_per_arm": 50, "processes": 1, "free": free, "targets": targets}
+    whole = calibrate(tmp_path / "whole", **settings)
+    kept = (tmp_path / "whole" / "evaluations.jsonl").read_text().splitlines()
+    (tmp_path / "cut").mkdir()
+    for name in ("settings.json",):
+        (tmp_path / "cut" / name).write_text((tmp_path / "whole" / name).read_text())
+    (tmp_path / "cut" / "evaluations.jsonl").write_text("\n".join(kept[:23]) + '\n{"step": 2, "mem')
+    seen = []
+    resumed = calibrate(tmp_path / "cut", **settings, progress=lambda done, total, message: seen.append(done))
+    assert seen[0] == 10 and len(seen) < len(kept)
+    np.testing.assert_array_equal(resumed.posterior, whole.posterior)
+    assert len((tmp_path / "cut" / "evaluations.jsonl").read_text().splitlines()) == len(kept)
+    with pytest.raises(ValueError, match="other settings"):
+        calibrate(tmp_path / "whole", **{**settings, "members": 11})
+    files = write_results(tmp_path / "whole", whole, provenance="a test")
+    assert {path.name for path in files} >= {"posterior.csv", "targets.csv", "informed.csv"}
+    assert len((tmp_path / "whole" / "posterior.csv").read_text().splitlines()) == 2 + 10
+    assert json.loads((tmp_path / "whole" / "settings.json").read_text())["members"] == 10
