@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from mesotrial.export import export_run
     from mesotrial.population import ParameterSet, load_ensemble, load_parameters, load_posterior
     from mesotrial.report import CONTEXT_OF_USE, write_report
-    from mesotrial.run import RequestError, Run, RunFolderError, load_run, remake_report, run_trial
+    from mesotrial.run import RequestError, Run, RunBusyError, RunFolderError, load_run, remake_report, run_trial
     from mesotrial.trial import TABLES, Trial, build_model, simulate_trial
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "RequestError",
     "ResultCode",
     "Run",
+    "RunBusyError",
     "RunFolderError",
     "Simulator",
     "State",
@@ -152,7 +153,7 @@ _ROOMS = {
     "export": ("export_run",),
     "population": ("ParameterSet", "load_ensemble", "load_parameters", "load_posterior"),
     "report": ("CONTEXT_OF_USE", "write_report"),
-    "run": ("RequestError", "Run", "RunFolderError", "load_run", "remake_report", "run_trial"),
+    "run": ("RequestError", "Run", "RunBusyError", "RunFolderError", "load_run", "remake_report", "run_trial"),
     "trial": ("TABLES", "Trial", "build_model", "simulate_trial"),
 }
 _HOME = {name: room for room, names_ in _ROOMS.items() for name in names_}

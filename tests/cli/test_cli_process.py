@@ -83,7 +83,8 @@ def test_a_wrong_request_exits_with_2_and_no_traceback(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
-def test_control_c_leaves_an_interrupted_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_control_c_and_an_end_from_outside_leave_an_interrupted_run(tmp_path: Path, end: signal.Signals) -> None:
     folder = tmp_path / "run"
     arguments = ["run", "maps2", "--patients-per-arm", "20000", "--out", str(folder)]
     process = subprocess.Popen(
@@ -93,8 +94,9 @@ def test_control_c_leaves_an_interrupted_run(tmp_path: Path) -> None:
     while not (folder / "status.json").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(end)
     out, err = process.communicate(timeout=100)
     assert process.returncode == 130, err
     assert out == "" and "Traceback" not in err
+    assert "What was finished is kept" in err
     assert json.loads((folder / "status.json").read_text())["state"] == "interrupted"

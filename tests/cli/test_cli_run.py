@@ -113,10 +113,10 @@ def test_a_finished_run_is_returned_as_it_is(command: Any, copied: Path, snapsho
 
 
 @pytest.mark.parametrize("file", ["report.html", "summary.json", "adsl.parquet", "status.json", "design.yaml"])
-def test_a_run_that_lost_a_file_is_done_anew(copied: Path, small_run: Run, file: str) -> None:
+def test_a_run_that_lost_a_file_gets_it_back(copied: Path, small_run: Run, file: str) -> None:
     (copied / file).unlink()
     run = run_trial("maps2", patients_per_arm=8, out=copied)
-    assert not run.reused and run.status["state"] == "finished"
+    assert not run.reused and run.kept == 16 and run.status["state"] == "finished"
     if file != "status.json":
         assert (copied / file).is_file()
 
@@ -132,7 +132,7 @@ def test_a_damaged_table_is_noticed(copied: Path, small_run: Run) -> None:
     ("change", "words"),
     [
         (("--seed", "2"), "seed: 1 there, 2 asked for"),
-        (("--patients-per-arm", "9"), "patients per arm: 8 there, 9 asked for"),
+        (("--patients-per-arm", "7"), "patients per arm: 8 there, 7 asked for"),
         (("--population", "typical"), "population: fitted there, typical asked for"),
     ],
 )
@@ -190,7 +190,7 @@ def test_the_report_is_made_anew_from_the_folder(command: Any, copied: Path, sma
     assert (copied / "report.html").read_bytes() == (small_run.path / "report.html").read_bytes()
 
 
-def test_an_interrupted_run_is_said_so_and_done_anew(tmp_path: Path) -> None:
+def test_an_interrupted_run_is_said_so_and_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "run"
 
     def interrupt(done: int, total: int, message: str) -> None:
@@ -202,7 +202,8 @@ def test_an_interrupted_run_is_said_so_and_done_anew(tmp_path: Path) -> None:
     assert load_run(folder).status["state"] == "interrupted"
     with pytest.raises(RunFolderError, match="not finished"):
         remake_report(folder)
-    assert run_trial("maps2", patients_per_arm=8, out=folder).status["state"] == "finished"
+    run = run_trial("maps2", patients_per_arm=8, out=folder)
+    assert (run.status["state"], run.kept) == ("finished", 8)
 
 
 def test_a_failure_is_written_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

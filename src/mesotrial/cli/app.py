@@ -61,6 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(given, prog_name="mesotrial", standalone_mode=False)
         sys.stdout.flush()
+        if code == _INTERRUPTED:
+            exec(
+                ""
+            )  # else Python ends as by a signal where the interrupt went through an exec, as of code that Numba makes
         return code if isinstance(code, int) else 0
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -73,12 +73,14 @@ def run(
 ) -> None:
     """Run a trial: simulate it, compare it with what was published, write its tables and its page.
 
-    The run is a folder. The same command finds a finished run again, and does an interrupted one anew.
+    The run is a folder. The same command finds a finished run again and goes on with one that was cut off; with more patients per arm it extends the one in
+    the folder.
 
     Examples:
 
     - `mesotrial run maps2`
     - `mesotrial run checkmate743 --patients-per-arm 1000 --seed 7`
+    - `mesotrial run checkmate743 --patients-per-arm 5000 --seed 7 --out runs/checkmate743-n1000-seed7`
     - `mesotrial run my-trial.yaml --out runs/first-try --json`
     """  # fmt: skip
     from mesotrial.catalogue import load_design
@@ -88,16 +90,20 @@ def run(
     trial = load_design(design)
     silent = quiet or as_json
     with Reporter(_announcement(trial, patients_per_arm, seed), quiet=quiet) as reporter:
-        done = run_trial(
-            trial,
-            out=out,
-            patients_per_arm=patients_per_arm,
-            seed=seed,
-            threads=threads,
-            population=population.value,
-            progress=reporter.progress,
-            command=_command_line(),
-        )
+        try:
+            done = run_trial(
+                trial,
+                out=out,
+                patients_per_arm=patients_per_arm,
+                seed=seed,
+                threads=threads,
+                population=population.value,
+                progress=reporter.progress,
+                command=_command_line(),
+            )
+        except KeyboardInterrupt as error:
+            reporter.say(str(error))
+            raise
     reporter.say(_ending(done))
     if as_json:
         _print_run(done)
@@ -149,7 +155,8 @@ def _ending(run: Run) -> str:
     parts = ", ".join(
         f"{name} {seconds:.1f} s" for name, seconds in timings.items() if name != "total" and seconds >= 0.05
     )
-    return f"{parts}; in all {timings['total']:.1f} s"
+    kept = f"{run.kept:,} of {run.status['total']:,} patients were there and kept; " if run.kept else ""
+    return f"{kept}{parts}; in all {timings['total']:.1f} s"
 
 
 def _print_run(run: Run) -> None:
@@ -162,6 +169,7 @@ def _print_run(run: Run) -> None:
             "report": run.report,
             "state": run.status["state"],
             "reused": run.reused,
+            "patients_kept": run.kept,
             "timings": provenance["timings"],
             "summary": run.summary,
         }

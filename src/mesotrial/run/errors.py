@@ -1,6 +1,6 @@
 """What a run refuses."""
 
-__all__ = ["RequestError", "RunFolderError"]
+__all__ = ["RequestError", "RunBusyError", "RunFolderError"]
 
 
 class RequestError(ValueError):
@@ -9,3 +9,7 @@ class RequestError(ValueError):
 
 class RunFolderError(RequestError):
     """A folder that is not, or not only, the run asked for. Nothing in it was touched."""
+
+
+class RunBusyError(RunFolderError):
+    """A folder that another process is working on."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("BANK", "DESIGN", "PROVENANCE", "REPORT", "SCHEMA", "STATUS", "SUMMARY", "TEMPORARY"),
-    *("file_hash", "folder_hash", "read_json", "read_table", "write_json", "write_table", "write_whole"),
+    *("file_hash", "folder_hash", "read_json", "read_table", "sweep", "write_json", "write_table", "write_whole"),
 ]
 
 DESIGN = "design.yaml"
@@ -46,6 +46,12 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write an object as JSON; NaN and infinity are refused, because JSON has none."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half written; only for who has the folder's lock."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

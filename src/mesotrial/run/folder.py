@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mesotrial.run.errors import RunFolderError
 from mesotrial.run.files import BANK, DESIGN, PROVENANCE, REPORT, SCHEMA, STATUS, SUMMARY, read_json, read_table
+from mesotrial.run.lock import is_held
 from mesotrial.trial.tables import TABLES
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from mesotrial.catalogue import Design
 
-__all__ = ["Run", "load_run", "remake_report", "save_report"]
+__all__ = ["INTERRUPTED", "Run", "load_run", "remake_report", "save_report"]
+
+INTERRUPTED = "Interrupted. What was finished is kept: the same run again goes on from there"
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,14 @@ class Run:
         The folder.
     reused
         Whether `run_trial` found it finished, and simulated nothing.
+    kept
+        Patients that `run_trial` found finished and took up, of a run that had been cut off or is extended.
 
     """
 
     path: Path
     reused: bool = False
+    kept: int = 0
 
     @property
     def report(self) -> Path:
@@ -43,8 +49,16 @@ class Run:
 
     @property
     def status(self) -> dict[str, Any]:
-        """How far the run is, read anew each time: state, done, total, started, finished, message."""
-        return self._object(STATUS)
+        """How far the run is, read anew each time: state, done, total, started, finished, message.
+
+        A run whose process ended without a word, as at a power cut, is interrupted, though its file says running.
+        """
+        status = self._object(STATUS)
+        if status.get("state") == "running" and not is_held(self.path):
+            status = self._object(STATUS)  # it may have come to its end in between
+            if status.get("state") == "running":
+                status |= {"state": "interrupted", "message": INTERRUPTED}
+        return status
 
     @cached_property
     def design(self) -> Design:
@@ -106,6 +120,8 @@ def load_run(path: str | Path) -> Run:
 def remake_report(path: str | Path) -> Path:
     """Write the page of a run anew from its own files, and return its path; raises as `load_run` does."""
     run = load_run(path)
+    if "files" not in run.provenance:
+        raise RunFolderError(f"{run.path} is not finished: run it again")
     return save_report(run.path, run.design, run.tables, run.bank, run.summary, run.provenance)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mesotrial.run.errors import RunFolderError
 from mesotrial.run.files import PROVENANCE, REPORT, SCHEMA, STATUS, TEMPORARY, file_hash, folder_hash, read_json
+from mesotrial.run.lock import LOCK
 
 if TYPE_CHECKING:
     from mesotrial.catalogue import Design
@@ -22,10 +23,18 @@ _WORDS = {
     "patients_per_arm": "patients per arm",
     "population": "population",
     "version": "version of mesotrial",
+    "program_hash": "simulation code",
     "model_hash": "model",
     "population_hash": "population parameters",
     "catalogue_hash": "catalogue",
 }
+_SIMULATING = (
+    "catalogue",
+    "engine",
+    "biology",
+    "population",
+    "trial",
+)  # the rooms that decide what happens to a patient
 
 
 def identity_of(
@@ -34,13 +43,14 @@ def identity_of(
     """Return what decides the results of a run: the request, and hashes of all that goes in."""
     from importlib.metadata import version
 
-    import mesotrial.catalogue
+    import mesotrial
     from mesotrial.biology import assemble
     from mesotrial.catalogue import load_drug
     from mesotrial.population import load_ensemble
 
     model = assemble([load_drug(name) for name in design.drugs])
     parameters = load_ensemble(population)
+    package = Path(mesotrial.__file__).parent
     return {
         "design": design.name,
         "design_hash": _hash(design.to_yaml()),
@@ -48,15 +58,19 @@ def identity_of(
         "patients_per_arm": patients_per_arm,
         "population": population,
         "version": version("mesotrial"),
+        "program_hash": _hash("".join(folder_hash(package / room) for room in _SIMULATING)),
         "model_hash": _hash(model.sbml),
         "population_version": parameters[0].version,
         "population_hash": _hash(repr(parameters)),
-        "catalogue_hash": folder_hash(Path(mesotrial.catalogue.__file__).parent / "data"),
+        "catalogue_hash": folder_hash(package / "catalogue" / "data"),
     }
 
 
 def is_finished_in(folder: Path, identity: Mapping[str, Any]) -> bool:
-    """Say whether the folder holds this very run, finished and whole; raise RunFolderError where it holds anything else."""
+    """Say whether the folder holds this very run, finished and whole; raise RunFolderError where it holds anything else.
+
+    A run for fewer patients in each arm is no other run: it can be extended.
+    """
     if not folder.exists():
         return False
     if not folder.is_dir():
@@ -65,7 +79,10 @@ def is_finished_in(folder: Path, identity: Mapping[str, Any]) -> bool:
     if held is None or held.get("schema") != SCHEMA:
         _refuse_foreign(folder)
         return False
-    if differences := [_difference(held, identity, key) for key in _WORDS if held.get(key) != identity[key]]:
+    different = [key for key in _WORDS if held.get(key) != identity[key]]
+    if different == ["patients_per_arm"] and _grows(held["patients_per_arm"], identity["patients_per_arm"]):
+        return False
+    if differences := [_difference(held, identity, key) for key in different]:
         raise RunFolderError(
             f"{folder} holds another run: {'; '.join(differences)}. "
             "Nothing was changed. Give another folder (--out), or move this one away"
@@ -76,8 +93,13 @@ def is_finished_in(folder: Path, identity: Mapping[str, Any]) -> bool:
     return (folder / REPORT).is_file() and all(file_hash(folder / name) == digest for name, digest in files.items())
 
 
+def _grows(there: object, asked: object) -> bool:
+    return isinstance(there, int) and isinstance(asked, int) and there < asked
+
+
 def _refuse_foreign(folder: Path) -> None:
-    if others := sorted(path.name for path in folder.iterdir() if not path.name.endswith(TEMPORARY)):
+    names = sorted(path.name for path in folder.iterdir())
+    if others := [name for name in names if name != LOCK and not name.endswith(TEMPORARY)]:
         shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise RunFolderError(
             f"{folder} holds files that are no run ({shown}). Nothing was changed. Give another folder (--out)"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mesotrial.run.errors import RequestError, RunFolderError
+from mesotrial.run.errors import RequestError
 from mesotrial.run.files import (
     BANK,
     DESIGN,
@@ -19,12 +21,15 @@ from mesotrial.run.files import (
     STATUS,
     SUMMARY,
     file_hash,
+    sweep,
     write_json,
     write_table,
     write_whole,
 )
-from mesotrial.run.folder import Run, save_report
+from mesotrial.run.folder import INTERRUPTED, Run, save_report
 from mesotrial.run.identity import identity_of, is_finished_in
+from mesotrial.run.lock import locked
+from mesotrial.run.parts import PartFiles
 
 if TYPE_CHECKING:
     from mesotrial.catalogue import Design
@@ -35,6 +40,7 @@ __all__ = ["run_trial"]
 Population = Literal["fitted", "typical"]
 Progress = Callable[[int, int, str], None]
 
+_KEPT = "What was finished is kept: mend this, and the same run goes on from there"
 _STATUS_EVERY_SECONDS = 0.5
 _LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "sympy", "antimony", "python-libsbml", "polars", "pyarrow")
 
@@ -54,7 +60,9 @@ def run_trial(
 
     `design` is a `Design`, a name of the catalogue or a YAML file. Without `patients_per_arm` the trial has the design's arm sizes, beside a bank of 2,000
     patients per arm. `out` is by default ``runs/<design>``, with what differs from the defaults added. `progress` is called with (patients done, patients in
-    all, what is being done). The same run, finished in that folder, is returned as it is (`Run.reused`); an interrupted or damaged one is done anew.
+    all, what is being done). The same run, finished in that folder, is returned as it is (`Run.reused`); one that was cut off or damaged goes on with the parts
+    that are whole, and one with fewer patients per arm is extended (`Run.kept`); the result is that of a run that nothing disturbed. Ctrl-C, and SIGTERM in the
+    main thread, end the run with KeyboardInterrupt and the state `interrupted`.
 
     Raises
     ------
@@ -63,7 +71,9 @@ def run_trial(
     RequestError
         Patients, threads, seed or population that cannot be.
     RunFolderError
-        The folder holds another run, or files that are no run.
+        The folder holds another run, or files that are no run, or (RunBusyError) another process is working on it.
+    OSError
+        A file could not be written, as on a full disk; finished parts are kept.
 
     """
     from mesotrial.catalogue import Design, load_design
@@ -77,9 +87,13 @@ def run_trial(
     if is_finished_in(folder, identity):
         return Run(folder, reused=True)
     clock.stop("prepare")
-    work = _Work(folder, design, {"schema": SCHEMA, **identity, "command": command, "versions": _versions()}, progress)
-    work.do(clock, patients_per_arm=patients_per_arm, seed=seed, threads=threads, population=population)
-    return Run(folder)
+    source = {"schema": SCHEMA, **identity, "command": command, "versions": _versions()}
+    with locked(folder), _ended_by_sigterm():
+        if is_finished_in(folder, identity):  # by another process, in between
+            return Run(folder, reused=True)
+        work = _Work(folder, design, source, PartFiles(folder, identity), progress)
+        work.do(clock, patients_per_arm=patients_per_arm, seed=seed, threads=threads, population=population)
+    return Run(folder, kept=work.kept)
 
 
 def _check_request(patients_per_arm: int | None, seed: int, threads: int | None, population: str) -> None:
@@ -104,10 +118,14 @@ def _default_folder(name: str, patients_per_arm: int | None, seed: int, populati
 class _Work:
     """One run being done: it writes the folder and keeps its status file up to date."""
 
-    def __init__(self, folder: Path, design: Design, source: dict[str, Any], progress: Progress | None) -> None:
+    def __init__(
+        self, folder: Path, design: Design, source: dict[str, Any], parts: PartFiles, progress: Progress | None
+    ) -> None:
         self.folder = folder
         self.design = design
         self.source = source
+        self.parts = parts
+        self.kept = 0
         self.progress = progress or (lambda done, total, message: None)
         self.status: dict[str, Any] = {
             "state": "running", "done": 0, "total": 0, "started": _now(), "finished": None, "message": "",
@@ -117,25 +135,28 @@ class _Work:
     def do(self, clock: _Clock, **request: Any) -> None:
         """Do all of it; `request` goes to `simulate_trial`."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            sweep(self.folder)
             write_json(self.folder / PROVENANCE, self.source)
-        except OSError as error:
-            raise RunFolderError(f"cannot write to {self.folder}: {error.strerror}") from None
-        design_text = self.design.to_yaml()
-        write_whole(self.folder / DESIGN, lambda file: file.write_text(design_text, encoding="utf-8"))
-        try:
+            design_text = self.design.to_yaml()
+            write_whole(self.folder / DESIGN, lambda file: file.write_text(design_text, encoding="utf-8"))
             self.simulate(clock, request)
+            self.end("finished", "Finished")
+        except KeyboardInterrupt:
+            self.give_up("interrupted", INTERRUPTED)
+            raise KeyboardInterrupt(INTERRUPTED) from None
+        except OSError as error:
+            message = f"{error.strerror or error}. {_KEPT}"
+            self.give_up("failed", message)
+            raise OSError(error.errno, message, error.filename or str(self.folder)) from error
         except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt)
-            with contextlib.suppress(OSError):
-                self.end("interrupted" if interrupted else "failed", str(error) or type(error).__name__)
+            self.give_up("failed", str(error) or type(error).__name__)
             raise
-        self.end("finished", "Finished")
 
     def simulate(self, clock: _Clock, request: Mapping[str, Any]) -> None:
         from mesotrial.trial import simulate_trial
 
-        trial = simulate_trial(self.design, **request, progress=self.report)
+        trial = simulate_trial(self.design, **request, progress=self.report, store=self.parts)
+        self.kept = trial.reused
         clock.stop("other", measured=trial.timings)
         self.step("Writing the tables")
         files = [DESIGN, *self.write_tables(trial), SUMMARY]
@@ -149,12 +170,14 @@ class _Work:
             **self.source,
             "started": self.status["started"],
             "bank_per_arm": trial.bank_per_arm,
+            "patients_kept": trial.reused,
             "timings": clock.parts,
         }
         save_report(self.folder, self.design, trial.tables, trial.bank, summary, about)
         clock.stop("report")
         about |= {"timings": clock.total(), "files": {name: file_hash(self.folder / name) for name in files}}
         write_json(self.folder / PROVENANCE, about)
+        self.parts.tidy()
 
     def analyse(self, trial: Trial) -> dict[str, Any]:
         from mesotrial.analysis import summarise
@@ -194,6 +217,25 @@ class _Work:
     def end(self, state: str, message: str) -> None:
         self.status |= {"state": state, "finished": _now(), "message": message}
         self.note()
+
+    def give_up(self, state: str, message: str) -> None:
+        with contextlib.suppress(OSError):  # on a full disk the file stays as it was
+            self.end(state, message)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the work as Ctrl-C does, where they would end the process."""
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    here = threading.current_thread() is threading.main_thread()
+    changed = [one for one in wanted if here and signal.getsignal(one) is signal.SIG_DFL]
+    try:
+        for one in changed:
+            signal.signal(one, signal.default_int_handler)
+        yield
+    finally:
+        for one in changed:
+            signal.signal(one, signal.SIG_DFL)
 
 
 class _Clock:
