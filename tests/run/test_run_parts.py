@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from mesotrial.catalogue import Design, load_design
-from mesotrial.population import load_parameters
+from mesotrial.population import load_ensemble
 from mesotrial.run import Run, RunBusyError, RunFolderError, load_run, remake_report, run_trial
 from mesotrial.run.identity import identity_of
 from mesotrial.run.lock import is_held, locked
@@ -35,7 +35,7 @@ def design() -> Design:
 
 @pytest.fixture(scope="module")
 def model(design: Design) -> Model:
-    return build_model(design, load_parameters())
+    return build_model(design, load_ensemble())
 
 
 @pytest.fixture(scope="module")

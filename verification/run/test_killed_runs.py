@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("MESOTRIAL_KILLS", "50"))
 NURSERY = """
 import json, os, signal, sys, time
 from mesotrial.catalogue import design_from_text, load_design
-from mesotrial.population import load_parameters
+from mesotrial.population import load_ensemble
 from mesotrial.report import write_report
 from mesotrial.run import run_trial
 import mesotrial.analysis, mesotrial.report.page, pyarrow.parquet, matplotlib.figure, jinja2, polars
@@ -33,7 +33,7 @@ from mesotrial.trial import simulate
 simulate.BANK_PER_ARM, simulate.CHUNK = 12, 5
 text = load_design("maps2").source_text.replace("n: 63", "n: 9").replace("n: 62", "n: 11")
 design = design_from_text(text, "small.yaml")
-simulate.build_model(design, load_parameters(), threads=1)
+simulate.build_model(design, load_ensemble(), threads=1)
 print("ready", flush=True)
 for line in sys.stdin:
     folder, seconds = json.loads(line)
