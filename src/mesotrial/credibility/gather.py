@@ -1,0 +1,124 @@
+"""The facts of the page: what numbers rest on, what was tested, for whom the model was made."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from mesotrial.analysis import codes
+
+__all__ = ["applicability", "calibration_table", "drug_statuses", "parameter_statuses", "tests_by_room", "worst_rows"]
+
+
+def parameter_statuses() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Return how many population parameters are fitted, guessed or read somewhere, and the guesses with their sources."""
+    from mesotrial.population import load_parameters
+
+    fitted = load_parameters()
+    statuses = {name: one.status for name, one in fitted.distributions.items()} | dict(fitted.readout_status)
+    guesses = [
+        (name, fitted.distributions[name].source if name in fitted.distributions else "read-out of the clinic")
+        for name, status in statuses.items()
+        if status == "guess"
+    ]
+    return dict(Counter(statuses.values())), guesses
+
+
+def drug_statuses() -> list[tuple[str, ...]]:
+    """Return a row a drug: its name, whether exploratory, and how many of its numbers have which status."""
+    from mesotrial.catalogue import entries, load_drug
+
+    rows = []
+    for entry in entries("drug"):
+        if not entry.runnable:
+            continue
+        drug = load_drug(entry.key)
+        counts = Counter(one.status for one in (drug.pk.parameters.values() if drug.pk else ()))
+        counts.update(one.status for one in drug.effects)
+        rows.append(
+            (
+                drug.name,
+                "exploratory" if drug.exploratory else "",
+                *(str(counts.get(status, 0)) for status in ("verified", "recalled", "derived", "guess")),
+            )
+        )
+    return rows
+
+
+def applicability() -> list[tuple[str, ...]]:
+    """Return a row a trial: line, age, share of epithelioid tumours, of ECOG 1 or more and of PD-L1 1 % or more."""
+    from mesotrial.catalogue import entries, load_design
+
+    rows = []
+    for entry in entries("trial"):
+        if not entry.runnable:
+            continue
+        design = load_design(entry.key)
+        people, age = design.population, design.population.age_years
+        shares = (people.epithelioid, people.ecog_ge1, people.pdl1_ge1)
+        rows.append(
+            (
+                design.name,
+                design.line,
+                f"{age.median:g} ({age.low:g} to {age.high:g})",
+                *(f"{100 * share:.0f} %" for share in shares),
+            )
+        )
+    return rows
+
+
+def calibration_table(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table that the shipped calibration left (``informed.csv``, ``sensitivity.csv``, ``known_truth.csv``); empty without one."""
+    file = files("mesotrial.calibration") / "data" / name
+    if not file.is_file():
+        return []
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+
+
+def tests_by_room(junit: Path) -> list[tuple[str, ...]]:
+    """Return a row a folder of tests from a JUnit file (``pytest --junit-xml``): passed, failed, skipped.
+
+    Raises `ValueError` for a file that is no such report.
+    """
+    try:
+        root = ElementTree.parse(junit).getroot()  # a file that the user made, not one from the network
+    except (ElementTree.ParseError, OSError) as error:
+        raise ValueError(f"{junit} is no JUnit report: {error}") from None
+    counts: dict[str, Counter[str]] = {}
+    for case in root.iter("testcase"):
+        room = ".".join(case.get("classname", "").split(".")[:2])
+        kinds = {child.tag for child in case}
+        outcome = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
+        counts.setdefault(room, Counter())[outcome] += 1
+    return [
+        (room, *(str(one[kind]) for kind in ("passed", "failed", "skipped"))) for room, one in sorted(counts.items())
+    ]
+
+
+def worst_rows(rows: Sequence[Mapping[str, Any]], role: str, count: int = 8) -> list[tuple[str, ...]]:
+    """Return the rows of a role with the largest misses: trial, arm, code, predicted, published, z."""
+    judged = sorted(
+        (row for row in rows if row["role"] == role and row["z"] is not None), key=lambda row: -abs(row["z"])
+    )
+    return [
+        (
+            row["trial"],
+            row["arm"] + ("" if row["subgroup"] == "all" else f", {row['subgroup']}"),
+            row["code"] + ("" if row["time_months"] is None else f" at {row['time_months']:g} months"),
+            _value(row["code"], row["simulated"]),
+            _value(row["code"], row["published"]),
+            f"{row['z']:+.2f}",
+        )
+        for row in judged[:count]
+    ]
+
+
+def _value(code: str, value: float) -> str:
+    return (
+        f"{100 * value:.0f} %" if codes.is_rate(code) else f"{value:.1f}" if codes.is_median(code) else f"{value:.2f}"
+    )

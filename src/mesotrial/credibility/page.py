@@ -1,0 +1,242 @@
+"""The credibility page: ICH M15 (question, context, influence, risk, criteria) and ASME V&V 40 (verification to applicability)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mesotrial.credibility import gather
+from mesotrial.credibility.blocks import Block, Figure, Heading, Items, Table, Text, to_html, to_markdown
+from mesotrial.credibility.figures import coverage_figure, predicted_figure
+from mesotrial.report import CONTEXT_OF_USE
+
+__all__ = ["credibility_page", "write_credibility"]
+
+TITLE = "mesotrial: credibility of the model"
+_FAMILIES = {"": "All", "response": "Response", "pfs": "Progression", "os": "Survival", "toxicity": "Side effects"}
+_FAIR_SHRINKAGE = 0.1
+
+
+def credibility_page(board: Mapping[str, Any], junit: Path | None = None) -> list[Block]:
+    """Return the page's blocks from a scoreboard (`mesotrial.validate`) and, if given, a JUnit report of the tests."""
+    return [*_purpose(), *_verification(junit), *_validation(board), *_uncertainty(), *_applicability(), *_card(board)]
+
+
+def write_credibility(folder: Path, board: Mapping[str, Any], junit: Path | None = None) -> list[Path]:
+    """Write credibility.html and credibility.md into `folder`, and return their paths."""
+    blocks = credibility_page(board, junit)
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {"credibility.html": to_html(TITLE, blocks), "credibility.md": to_markdown(TITLE, blocks)}
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in pages]
+
+
+def _purpose() -> list[Block]:
+    return [
+        Heading("Question of interest"),
+        Text(
+            "What response, progression, survival and side effects would a trial of these treatments show in people with pleural mesothelioma, "
+            "and how sure can one be before it is run?"
+        ),
+        Heading("Context of use"),
+        Text(CONTEXT_OF_USE),
+        Text(
+            "The model gives the spread of a trial's results for designs near those it was calibrated to. It ranks designs and shows mechanisms; "
+            "it replaces no trial, and no decision about a person may rest on it."
+        ),
+        Heading("Influence of the model, consequence of a wrong decision, and risk"),
+        Table(
+            ("", "Judgement", "Why"),
+            (
+                (
+                    "Influence",
+                    "low to medium",
+                    "one argument among others; published results of the nearest trial stand beside every simulated one",
+                ),
+                (
+                    "Consequence",
+                    "medium",
+                    "a poor design costs patients and years in a rare disease; nobody is treated on the model's word",
+                ),
+                ("Risk", "medium at most", "so the checks below are required, and are shown as they are, good or bad"),
+            ),
+            3,
+        ),
+        Heading("Technical criteria, set before the results were read"),
+        Items(
+            (
+                "Calibration rows: mean |z| at most 0.7, none beyond 2.5.",
+                "Validation rows, never fitted: 90 % intervals that hold about 90 % of published values, clustered by trial; mean |z| at most 0.9.",
+                "Interval score and absolute error at least 20 % better than carrying over the nearest trial's number, and better in each family.",
+            )
+        ),
+    ]
+
+
+def _verification(junit: Path | None) -> list[Block]:
+    blocks: list[Block] = [
+        Heading("Verification: does the program solve the equations it states?"),
+        Items(
+            (
+                "The assembled model, as SBML, is solved by libRoadRunner too; both agree to one part in a million.",
+                "A slow twin in NumPy and SciPy, from the same symbolic form, is compared with the compiled code.",
+                "The SBML semantic test suite runs through both; what is refused is refused by name.",
+                "Kaplan-Meier, Cox, log-rank and competing risks agree with stored results of R's survival package.",
+                "Results are equal to the last bit for any number of threads and any size of chunk.",
+            )
+        ),
+    ]
+    if junit is None:
+        return [*blocks, Text("The tests were not run for this page; give it a JUnit report to fill this in.")]
+    return [*blocks, Table(("Tests", "Passed", "Failed", "Skipped"), gather.tests_by_room(junit))]
+
+
+def _validation(board: Mapping[str, Any]) -> list[Block]:
+    rows = board["rows"]
+    blocks: list[Block] = [Heading("Validation: do predictions agree with what was published?")]
+    for role, scores in board["roles"].items():
+        if scores["rows"] == 0:
+            continue
+        words = "the model was fitted to these" if role == "calibration" else "never fitted"
+        blocks += [Heading(f"{role.capitalize()}: {scores['rows']} results of {scores['trials']} trials ({words})", 3)]
+        columns = (
+            "Family",
+            "Rows",
+            "Inside 90 %",
+            "Covered (z)",
+            "Mean |z|",
+            "Carried over",
+            "Interval score",
+            "Carried over",
+        )
+        lines = []
+        for key, label in _FAMILIES.items():
+            one = scores["families"].get(key, scores) if key else scores
+            if one["rows"]:
+                carried = one["carry_over"]
+                lines.append(
+                    (
+                        label, str(one["rows"]), _percent(one["inside90"]), _percent(one["z_coverage"]), _number(one["mean_abs_z"]),
+                        _number(carried["mean_abs_z"]), _number(one["interval_score"]), _number(carried["interval_score"]),
+                    )
+                )  # fmt: skip
+        blocks += [Table(columns, lines), Text("The largest misses:")]
+        blocks.append(
+            Table(("Trial", "Arm", "Result", "Predicted", "Published", "z"), gather.worst_rows(rows, role), 3)
+        )
+    return [
+        *blocks,
+        Figure(predicted_figure(rows, "rate"), "Predicted against published rates, with both intervals."),
+        Figure(predicted_figure(rows, "median"), "Predicted against published median times, with both intervals."),
+        Figure(coverage_figure(rows), "Share of published values within the score's tolerance, at every level."),
+    ]
+
+
+def _uncertainty() -> list[Block]:
+    counts, guesses = gather.parameter_statuses()
+    listed = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    blocks: list[Block] = [
+        Heading("Uncertainty: what is known of the numbers?"),
+        Text(f"Population parameters: {listed}."),
+        Table(("Guessed parameter", "What the guess rests on"), guesses, 2),
+    ]
+    informed = gather.calibration_table("informed.csv")
+    if informed:
+        blocks += [
+            Text(
+                "From prior to posterior. Shrinkage is 1 - posterior SD / prior SD: near 0, the data say nothing of the quantity, and its prior is what "
+                "the predictions carry."
+            ),
+            Table(
+                ("Quantity", "Prior, 90 %", "Posterior mean", "90 %", "Shrinkage", "Goes with", "Correlation"),
+                [
+                    (
+                        row["path"],
+                        f"{row['prior_lo90']} to {row['prior_hi90']}",
+                        row["posterior_mean"],
+                        f"{row['posterior_lo90']} to {row['posterior_hi90']}",
+                        row["shrinkage"],
+                        row["companion"],
+                        row["correlation"],
+                    )
+                    for row in informed
+                ],
+            ),
+        ]
+        idle = [row["path"] for row in informed if float(row["shrinkage"]) < _FAIR_SHRINKAGE]
+        blocks.append(Text(f"Hardly informed by the data: {', '.join(idle) or 'none'}."))
+    sensitive = gather.calibration_table("sensitivity.csv")
+    if sensitive:
+        top = sorted(sensitive, key=lambda row: -sum(float(row[name]) for name in ("response", "pfs", "os")))[:12]
+        blocks += [
+            Text("Sensitivity (PAWN index over the prior, chance subtracted), the twelve largest:"),
+            Table(("Quantity", "Response", "Progression", "Survival"), [tuple(row.values()) for row in top]),
+        ]
+    return [*blocks, Text("Numbers of the drugs, by status:"), Table(
+        ("Drug", "", "Verified", "Recalled", "Derived", "Guess"), gather.drug_statuses(), 2
+    )]  # fmt: skip
+
+
+def _applicability() -> list[Block]:
+    return [
+        Heading("Applicability: for whom, and for what?"),
+        Text(
+            "The populations of the trials in the catalogue. Outside them, results are refused or marked as extrapolation."
+        ),
+        Table(
+            ("Trial", "Line", "Age, years", "Epithelioid", "ECOG 1 or more", "PD-L1 1 % or more"),
+            gather.applicability(),
+            2,
+        ),
+        Items(
+            (
+                "Pleural mesothelioma; peritoneal disease is not modelled.",
+                "Exploratory treatments have no human evidence in mesothelioma: their outcomes for people are shown as not known.",
+                "Treatment after progression is a hazard ratio fitted for first line, not a simulated second line, unless the design writes one.",
+                "PD-L1 is one latent score that drives both the reading and the checkpoint; its weak predictive value in trials is an outcome, not an input.",
+            )
+        ),
+    ]
+
+
+def _card(board: Mapping[str, Any]) -> list[Block]:
+    from mesotrial.population import load_parameters, load_posterior
+
+    scores = board["roles"].get("validation", {})
+    return [
+        Heading("Model card"),
+        Table(
+            ("", ""),
+            (
+                ("Model", f"mesotrial {version('mesotrial')}, population {load_parameters().version}"),
+                (
+                    "Kind",
+                    "mechanistic: ordinary differential equations for tumour, immune cells and drugs; hazards for what a clinic sees",
+                ),
+                (
+                    "Fitted to",
+                    "published results of role calibration, by an ensemble smoother; individual patient data: none",
+                ),
+                (
+                    "Uncertainty",
+                    f"{len(load_posterior())} draws of the posterior, patients, trial size and spread between trials",
+                ),
+                ("Held out", f"{scores.get('rows', 0)} results of {scores.get('trials', 0)} trials"),
+                ("Use", "hypotheses, teaching, exploring designs"),
+                ("Not for", "the care of a person; claims of efficacy; regulatory submission without further evidence"),
+                ("Licence", "Apache-2.0"),
+            ),
+            2,
+        ),
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

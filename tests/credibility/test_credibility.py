@@ -1,0 +1,66 @@
+"""The credibility page: every heading, filled from the board that it is given, in both forms."""
+
+import json
+
+import pytest
+
+from mesotrial.cli import main
+from mesotrial.credibility import credibility_page, write_credibility
+from mesotrial.credibility.blocks import Figure, Heading, Items, Table, Text, to_html, to_markdown
+from mesotrial.validate import validate
+
+HEADINGS = (
+    "Question of interest", "Context of use", "Influence", "Technical criteria", "Verification", "Validation", "Uncertainty", "Applicability", "Model card",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def board():
+    return validate(role="calibration", trials=("ms01",), patients_per_arm=60)
+
+
+def test_the_page_has_every_heading_and_the_board_s_rows(board, tmp_path):
+    junit = tmp_path / "tests.xml"
+    junit.write_text(
+        '<testsuites><testsuite><testcase classname="tests.engine.test_a" name="x"/>'
+        '<testcase classname="tests.engine.test_a" name="y"><failure/></testcase></testsuite></testsuites>'
+    )
+    html, markdown = write_credibility(tmp_path, board, junit)
+    for text in (html.read_text(), markdown.read_text()):
+        for words in HEADINGS:
+            assert words in text
+        assert "MS01" in text and "tests.engine" in text
+    assert "<svg" in html.read_text() and "http" not in html.read_text().replace("http://www.w3.org", "")
+
+
+def test_blocks_become_html_and_markdown():
+    blocks = [
+        Heading("A & B"),
+        Text("x < y"),
+        Items(("one",)),
+        Table(("a", "b"), (("c|d", "1"),)),
+        Figure("<svg/>", "Seen"),
+    ]
+    assert "A &amp; B" in to_html("T", blocks) and "x &lt; y" in to_html("T", blocks)
+    assert "| c/d | 1 |" in to_markdown("T", blocks)
+
+
+def test_a_board_without_rows_of_a_role_still_makes_a_page(board):
+    empty = {**board, "roles": {"validation": {"rows": 0}, **board["roles"]}}
+    assert any(isinstance(block, Heading) for block in credibility_page(empty))
+
+
+@pytest.mark.parametrize("text", ["{}", "no json", '{"schema": "other"}'])
+def test_a_file_that_is_no_scoreboard_is_refused(text, tmp_path, capsys):
+    file = tmp_path / "board.json"
+    file.write_text(text)
+    assert main(["credibility", "--scoreboard", str(file), "--out", str(tmp_path / "out")]) == 2
+    assert str(file) in capsys.readouterr().err
+
+
+def test_a_broken_report_of_tests_is_refused(board, tmp_path, capsys):
+    file, junit = tmp_path / "board.json", tmp_path / "junit.xml"
+    file.write_text(json.dumps(board))
+    junit.write_text("<not")
+    assert main(["credibility", "--scoreboard", str(file), "--tests", str(junit), "--out", str(tmp_path / "o")]) == 2
+    assert "JUnit" in capsys.readouterr().err
