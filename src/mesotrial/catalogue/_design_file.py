@@ -156,9 +156,24 @@ class DesignFile(FileModel):
 
 
 def json_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of a design file."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **DesignFile.model_json_schema(),
-        "title": "mesotrial design",
-    }
+    """Give the JSON Schema (draft 2020-12) of a design file as it is written: with `search`, and `{name}` where a number may vary."""
+    from mesotrial.catalogue._search_file import SearchBlockFile
+
+    made, block = DesignFile.model_json_schema(), SearchBlockFile.model_json_schema()
+    made = _variable(made)
+    made["properties"]["search"] = block["properties"]["search"]
+    made["$defs"] |= block["$defs"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "mesotrial design"}
+
+
+def _variable(node: Any) -> Any:
+    """Return a part of a schema in which a text `{name}` may stand for every number."""
+    if isinstance(node, list):
+        return [_variable(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") in ("number", "integer"):
+        about = {key: node[key] for key in ("description", "default", "title") if key in node}
+        limits = {key: item for key, item in node.items() if key not in about}
+        return {"anyOf": [limits, {"type": "string", "pattern": r"^\{\s*[A-Za-z]\w*\s*\}$"}], **about}
+    return {key: _variable(item) for key, item in node.items()}

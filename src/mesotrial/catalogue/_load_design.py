@@ -17,9 +17,10 @@ from mesotrial.catalogue.errors import CatalogueError, RegimenError, UnknownName
 from mesotrial.catalogue.evidence import published_results
 from mesotrial.catalogue.names import find, names
 from mesotrial.catalogue.regimen import Regimen
+from mesotrial.catalogue.search import filled
 from mesotrial.catalogue.standard import runnable_regimen
 
-__all__ = ["design_from_text", "load_design"]
+__all__ = ["design_from_text", "design_of", "load_design"]
 
 
 def load_design(name_or_path: str | Path) -> d.Design:
@@ -40,7 +41,11 @@ def load_design(name_or_path: str | Path) -> d.Design:
 
 def design_from_text(text: str, file: str = "design") -> d.Design:
     """Load a design from the text of its YAML; ``file`` is the name used in errors. Raises as `load_design` does."""
-    document = read_yaml(text, file)
+    return design_of(filled(read_yaml(text, file), text), text)
+
+
+def design_of(document: Document, text: str) -> d.Design:
+    """Check and build the design of a document without ranges; ``text`` is its source."""
     _check(document)
     return _build_design(document, text)
 

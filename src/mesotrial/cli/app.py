@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from mesotrial.cli import calibrate, catalogue, compare, credibility, explain, export, model, run, simulate, validate
+from mesotrial.cli import calibrate, catalogue, compare, credibility, explain, export, model, optimise, run, simulate, validate
 
 __all__ = ["app", "main"]
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (catalogue, explain, run, export, compare, model, validate, simulate, calibrate, credibility):
+for group in (catalogue, explain, run, export, compare, optimise, model, validate, simulate, calibrate, credibility):
     group.register(app)
 
 
