@@ -14,7 +14,19 @@ from typing import Annotated
 
 import typer
 
-from mesotrial.cli import calibrate, catalogue, compare, credibility, explain, export, model, optimise, run, simulate, validate
+from mesotrial.cli import (
+    calibrate,
+    catalogue,
+    compare,
+    credibility,
+    explain,
+    export,
+    model,
+    optimise,
+    run,
+    simulate,
+    validate,
+)
 
 __all__ = ["app", "main"]
 

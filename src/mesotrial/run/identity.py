@@ -43,14 +43,13 @@ def identity_of(
     """Return what decides the results of a run: the request, and hashes of all that goes in."""
     from importlib.metadata import version
 
-    import mesotrial
     from mesotrial.biology import assemble
     from mesotrial.catalogue import load_drug
     from mesotrial.population import load_ensemble
 
     model = assemble([load_drug(name) for name in design.drugs])
     parameters = load_ensemble(population)
-    package = Path(mesotrial.__file__).parent
+    package = Path(__file__).parents[1]
     return {
         "design": design.name,
         "design_hash": _hash(design.to_yaml()),

@@ -170,7 +170,7 @@ def _request(space: SearchSpace, first: Design, sets: Sequence[ParameterSet], **
     from mesotrial.run.identity import identity_of
 
     identity = identity_of(first, patients_per_arm=asked["patients"], seed=asked["seed"], population="fitted")
-    kept = {key: identity[key] for key in ("version", "model_hash", "catalogue_hash")}
+    kept = {key: identity[key] for key in ("version", "program_hash", "model_hash", "catalogue_hash")}
     return {
         "design": first.name,
         "design_hash": hashlib.sha256(space.text.encode()).hexdigest(),
