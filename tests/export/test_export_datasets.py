@@ -8,9 +8,11 @@ from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mesotrial.export import FORMATS, export_run
-from mesotrial.export.datasets import LONGEST_TEXT, datasets, fit_for_transport
+from mesotrial.export.datasets import LONGEST_TEXT, _pieces, datasets, fit_for_transport
 from mesotrial.export.define import DEFINE, ODM
 from mesotrial.run import Run
 from mesotrial.trial import TABLES
@@ -149,6 +151,13 @@ def test_long_and_foreign_texts_are_continued_and_written_in_ascii(small_run: Ru
     assert all(len(first[name]) <= LONGEST_TEXT for name in names)
     assert first["TRT01P"] == "nin?o ? x"
     assert fitted.frame.columns == [variable.name for variable in fitted.variables]
+
+
+@given(st.text(st.characters(codec="ascii"), max_size=1000))
+def test_the_pieces_of_a_text_make_the_text(text: str) -> None:
+    pieces = _pieces(text)
+    assert "".join(pieces) == text
+    assert all(len(piece) <= LONGEST_TEXT for piece in pieces)
 
 
 def test_an_export_leaves_the_run_as_it_was(small_run: Run, exported: dict[str, Path]) -> None:

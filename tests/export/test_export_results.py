@@ -73,13 +73,13 @@ def test_a_stratum_without_events_in_an_arm_has_no_fail_rate() -> None:
 
 
 def test_enrolment_rates_add_up_to_the_patients(small_run: Run) -> None:
-    table = enroll_rate(small_run.design, small_run.tables)
+    table = enroll_rate(small_run.design, small_run.tables, 120)
     assert table.columns == ["stratum", "duration", "rate"]
-    assert (table["duration"] * table["rate"]).sum() == pytest.approx(24)
+    assert (table["duration"] * table["rate"]).sum() == pytest.approx(120)
 
 
 def test_infinite_times_are_written_as_r_reads_them(small_run: Run, tmp_path: Path) -> None:
-    files = {path.name for path in write_simtrial(tmp_path, small_run.design, small_run.tables, "nivo")}
+    files = {path.name for path in write_simtrial(tmp_path, small_run.design, small_run.tables, "nivo", 24)}
     assert files == {
         *("simtrial_os.csv", "simtrial_pfs.csv", "fail_rate_os.csv", "fail_rate_pfs.csv", "enroll_rate.csv")
     }

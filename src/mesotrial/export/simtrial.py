@@ -57,14 +57,14 @@ def simtrial_data(design: Design, tables: Mapping[str, pl.DataFrame], endpoint: 
     )
 
 
-def enroll_rate(design: Design, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return gsDesign2's table of enrolment: stratum, duration (months), rate (patients a month of both arms together)."""
+def enroll_rate(design: Design, tables: Mapping[str, pl.DataFrame], patients: int) -> pl.DataFrame:
+    """Return gsDesign2's table of enrolment for `patients` in all arms: stratum, duration (months), rate (patients a month of all arms together)."""
     import polars as pl
 
     months = max(design.accrual_months, _LEAST_MONTHS)
-    counts = (
-        tables["adsl"].with_columns(_stratum(design)).group_by("stratum").agg(rate=pl.len() / months).sort("stratum")
-    )
+    subjects = tables["adsl"].with_columns(_stratum(design))
+    share = patients / subjects.height
+    counts = subjects.group_by("stratum").agg(rate=pl.len() * share / months).sort("stratum")
     return counts.select("stratum", pl.lit(months).alias("duration"), "rate")
 
 
@@ -111,8 +111,11 @@ def fail_rate(
     )
 
 
-def write_simtrial(folder: Path, design: Design, tables: Mapping[str, pl.DataFrame], control: str) -> Iterator[Path]:
-    """Write `simtrial_<endpoint>.csv`, `enroll_rate.csv`, and `fail_rate_<endpoint>[_<arm>].csv` for each arm against `control`."""
+def write_simtrial(
+    folder: Path, design: Design, tables: Mapping[str, pl.DataFrame], control: str, patients: int
+) -> Iterator[Path]:
+    """Write `simtrial_<endpoint>.csv`, `enroll_rate.csv`, and `fail_rate_<endpoint>[_<arm>].csv` for each arm against `control`;
+    `patients` are those of the trial."""
     others = [(i, arm.name) for i, arm in enumerate(design.arms) if arm.name != control]
     for endpoint in ENDPOINTS:
         yield _csv(folder / f"simtrial_{endpoint.lower()}.csv", simtrial_data(design, tables, endpoint, control))
@@ -120,7 +123,7 @@ def write_simtrial(folder: Path, design: Design, tables: Mapping[str, pl.DataFra
             tail = f"_arm{place + 1}" if len(others) > 1 else ""
             table = fail_rate(design, tables, endpoint, control, name)
             yield _csv(folder / f"fail_rate_{endpoint.lower()}{tail}.csv", table)
-    yield _csv(folder / "enroll_rate.csv", enroll_rate(design, tables))
+    yield _csv(folder / "enroll_rate.csv", enroll_rate(design, tables, patients))
 
 
 def _usable_cuts(months: Sequence[object], had: Sequence[object]) -> list[float]:

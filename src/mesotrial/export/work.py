@@ -91,7 +91,8 @@ def _write(
     if form == "simtrial":
         from mesotrial.export.simtrial import write_simtrial
 
-        return write_simtrial(folder, run.design, tables, control)
+        patients = sum(run.summary["patients_per_arm"].values())
+        return write_simtrial(folder, run.design, tables, control, patients)
     if form == "rtf":
         from mesotrial.export.documents import write_documents
         from mesotrial.export.result_tables import result_tables
