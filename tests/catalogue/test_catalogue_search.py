@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mesotrial.catalogue import CatalogueError, DataError, design_schema, load_design, load_search
+from mesotrial.catalogue import CatalogueError, DataError, design_schema, load_design, load_search, ranges_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "search_ipilimumab.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -38,6 +38,11 @@ def test_a_plain_run_takes_the_defaults() -> None:
     design = load_design(EXAMPLE)
     assert design.arms[0].regimens[1].text == "ipilimumab 1 mg/kg IV over 90 min q6w x 4"
     assert design == load_search(EXAMPLE).fill({"dose": 1, "weeks": 6, "cycles": 4})
+
+
+def test_what_varies_can_be_asked_of_any_design() -> None:
+    assert [one.name for one in ranges_of(EXAMPLE)] == ["dose", "weeks", "cycles"]
+    assert ranges_of("maps2") == () == ranges_of(EXAMPLE.with_name("relapsed_what_if.yaml"))
 
 
 def test_numbers_and_whole_regimens_may_vary(tmp_path: Path) -> None:

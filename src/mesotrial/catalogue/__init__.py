@@ -46,7 +46,7 @@ from mesotrial.catalogue.evidence import (
 )
 from mesotrial.catalogue.names import Entry, entries, find, names
 from mesotrial.catalogue.regimen import Phase, Regimen, parse_regimen
-from mesotrial.catalogue.search import SearchSpace, SearchVariable, load_search
+from mesotrial.catalogue.search import SearchSpace, SearchVariable, load_search, ranges_of
 from mesotrial.catalogue.standard import Therapy, therapy_from_text
 
 __all__ = [
@@ -55,7 +55,7 @@ __all__ = [
     "FlagRule", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation", "Regimen", "RegimenError",
     "RegimenFlag", "Scans", "SearchSpace", "SearchVariable", "Statement", "StopRules", "Term", "Therapy", "Toxicity", "UnknownNameError",
     "approvals", "background_toxicity", "design_from_text", "design_schema", "entries", "find", "load_design", "load_drug", "load_search", "names",
-    "page_figures", "parse_regimen", "published_results", "statements", "terms", "therapy_from_text",
+    "page_figures", "parse_regimen", "published_results", "ranges_of", "statements", "terms", "therapy_from_text",
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from mesotrial.catalogue._yaml import Path as FieldPath
 from mesotrial.catalogue.design import Design
 from mesotrial.catalogue.errors import DataError, nearest
 
-__all__ = ["SearchSpace", "SearchVariable", "filled", "load_search"]
+__all__ = ["SearchSpace", "SearchVariable", "filled", "load_search", "ranges_of"]
 
 Value = float | int | str
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -95,6 +95,16 @@ def load_search(path: str | Path) -> SearchSpace:
     space = _space(document, text)
     space.fill(space.default)
     return space
+
+
+def ranges_of(name_or_path: str | Path) -> tuple[SearchVariable, ...]:
+    """Return what varies in a design file; nothing for one without ranges, and for a trial of the catalogue."""
+    path = Path(name_or_path)
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        return ()
+    text = read_text(path)
+    document = read_yaml(text, str(path))
+    return _space(document, text).variables if "search" in document.data else ()
 
 
 def filled(document: Document, text: str) -> Document:

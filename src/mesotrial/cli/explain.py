@@ -74,6 +74,8 @@ def explain(
         print_json(_as_dict(trial) | found)
         return
     out = console()
+    for line in _ranges(design):
+        out.print(line)
     for line in timeline(trial, weeks=12 * min(10, max(2, (out.width - _INDENT - _MARGIN) // 12))):
         out.print(line, soft_wrap=True)
     if not quiet:
@@ -84,6 +86,17 @@ def explain(
         out.print(_counts(arms))
     for line in (*_tested(against), *_looks_wrong(wrong, fast=fast)):
         out.print(line)
+
+
+def _ranges(design: str) -> Iterator[str]:
+    """Say what varies in a design file with a `search:` block, which is drawn with its defaults."""
+    from mesotrial.catalogue import ranges_of
+
+    if variables := ranges_of(design):
+        yield f"{design} has ranges (see mesotrial optimise); this is the design with their defaults:"
+        for one in variables:
+            yield f"  {one.name} {one.default}, of {', '.join(map(str, one.values[:12]))}{', ...' if len(one.values) > 12 else ''}"
+        yield ""
 
 
 def _expected(design: Design, patients: int, *, quiet: bool) -> tuple[tuple[ExpectedArm, ...], tuple[Contrast, ...]]:
