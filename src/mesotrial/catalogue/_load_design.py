@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from mesotrial.catalogue.search import filled
 from mesotrial.catalogue.standard import runnable_regimen
 
 __all__ = ["design_from_text", "design_of", "load_design"]
+
+_MOST_ASKED = 10  # people asked for each one taken in: where an arm is long full, the blocks still send people to it
 
 
 def load_design(name_or_path: str | Path) -> d.Design:
@@ -82,7 +84,7 @@ def _build_design(document: Document, source: str) -> d.Design:
         "title": data.get("title") or data["name"],
         "population": _population(document),
         "arms": arms,
-        "randomisation": _randomisation(document, len(arms)),
+        "randomisation": _randomisation(document, [arm.n for arm in arms]),
         "scans": _scans(document),
         "endpoints": tuple(data.get("endpoints") or d.Design.endpoints),
         "source_text": source,
@@ -171,11 +173,16 @@ def _continuous(document: Document, name: str, data: Mapping[str, Any]) -> d.Con
     return spec
 
 
-def _randomisation(document: Document, arms: int) -> d.Randomisation:
+def _randomisation(document: Document, sizes: Sequence[int]) -> d.Randomisation:
     data = document.data.get("randomisation") or {}
+    arms, path = len(sizes), ("randomisation", "ratio")
     ratio = tuple(data.get("ratio") or (1,) * arms)
     if len(ratio) != arms:
-        raise document.error(("randomisation", "ratio"), f"has {len(ratio)} numbers for {arms} arms; give one an arm")
+        raise document.error(path, f"has {len(ratio)} numbers for {arms} arms; give one an arm")
+    asked = max(size / part for size, part in zip(sizes, ratio, strict=True)) * sum(ratio)
+    if len(set(sizes)) > 1 and asked > _MOST_ASKED * sum(sizes):
+        written = ":".join(map(str, ratio))
+        raise document.error(path, f"{written} does not fit arms of {', '.join(map(str, sizes))} patients")
     strata = tuple(data.get("strata", ()))
     for i, stratum in enumerate(strata):
         if stratum not in d.STRATA:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -11,6 +12,7 @@ from mesotrial.catalogue.regimen import Regimen
 
 __all__ = ["design_yaml"]
 
+_WIDTH = 140
 _ORDER = (
     "name", "title", "registry", "evidence_trial", "line", "population", "arms", "randomisation", "scans", "censoring", "endpoints",
     "accrual_months", "follow_up_months", "notes", "sources",
@@ -19,15 +21,22 @@ _ORDER = (
 
 def design_yaml(design: d.Design) -> str:
     """Write every field of the design, defaults too, so that the text means the same in any version."""
+    data = {name: _plain(getattr(design, name)) for name in _ORDER}
+    text = _dumped(data, _WIDTH)
+    # Where a folded line has an escape beside a space, as of a tab, ruamel.yaml makes two spaces of the one; unfolded it does not.
+    return _dumped(data, sys.maxsize) if "\\" in text else text
+
+
+def _dumped(data: dict[str, Any], width: int) -> str:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.allow_unicode = True
-    yaml.width = 140
+    yaml.width = width
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     out = io.StringIO()
-    yaml.dump({name: _plain(getattr(design, name)) for name in _ORDER}, out)
+    yaml.dump(data, out)
     return out.getvalue()
 
 

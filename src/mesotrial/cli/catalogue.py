@@ -154,11 +154,11 @@ def _trials(entries: Sequence[Entry]) -> Any:
     made = table("Trials", "Run with", "Trial", "Arms", "Registry", "Results", right=("Results",))
     for entry in entries:
         rows = published_results(entry.name)
-        arms = ""
+        arms = "not simulated" if entry.not_simulated else "no design yet"
         if entry.runnable:
             arms = ", ".join(f"{arm.label} ({arm.n})" for arm in load_design(entry.key).arms)
         registry = next((row.nct for row in rows if row.nct), "")
-        made.add_row(entry.key or "–", entry.name, arms or "no design yet", registry, str(len(rows)))
+        made.add_row(entry.key or "–", entry.name, arms, registry, str(len(rows)))
     return made
 
 

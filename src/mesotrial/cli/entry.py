@@ -9,6 +9,7 @@ from mesotrial.cli.output import console, plain, table
 
 if TYPE_CHECKING:
     from mesotrial.catalogue import Approval, Design, Drug, Entry, PublishedResult, Statement
+    from mesotrial.catalogue.drug import PK
 
 __all__ = ["details", "show"]
 
@@ -43,7 +44,7 @@ def show(entry: Entry) -> None:
     if entry.drugs:
         out.print(f"Drugs: {', '.join(entry.drugs)}")
     if entry.kind == "trial":
-        _show_trial(load_design(entry.key) if entry.runnable else None, _published(entry))
+        _show_trial(entry, load_design(entry.key) if entry.runnable else None, _published(entry))
     elif entry.kind == "drug" and entry.runnable:
         _show_drug(load_drug(entry.key))
     elif entry.kind == "statement":
@@ -53,7 +54,11 @@ def show(entry: Entry) -> None:
     if entry.kind in ("drug", "therapy"):
         _show_approvals(_approvals(entry))
         if not entry.runnable:
-            out.print("It cannot be simulated yet.")
+            out.print(_why_not(entry) or "It cannot be simulated yet.")
+
+
+def _why_not(entry: Entry) -> str:
+    return f"It is not simulated: {entry.not_simulated}." if entry.not_simulated else ""
 
 
 def _published(entry: Entry) -> tuple[PublishedResult, ...]:
@@ -75,10 +80,10 @@ def _approvals(entry: Entry) -> list[Approval]:
     return [one for one in approvals() if wanted and wanted <= set(one.drug_or_combination.split(" + "))]
 
 
-def _show_trial(design: Design | None, rows: Sequence[PublishedResult]) -> None:
+def _show_trial(entry: Entry, design: Design | None, rows: Sequence[PublishedResult]) -> None:
     out = console()
     if design is None:
-        out.print("There is no design to run yet.")
+        out.print(_why_not(entry) or "There is no design to run yet.")
     else:
         out.print(design.title)
         for arm in design.arms:
@@ -124,8 +129,16 @@ def _show_drug(drug: Drug) -> None:
         out.print("Exploratory: no human evidence in mesothelioma.", style="bold")
     out.print(f"\n{drug.plain_words}\n\n{drug.how_it_works}\n")
     if drug.pk is not None:
-        pk = table(
-            f"Pharmacokinetics ({drug.pk.model})",
+        _show_pk(drug.pk)
+    _show_rows("Effects", drug.effects)
+    _show_rows("Side effects (hazards per year at risk)", [*drug.toxicity, *drug.background])
+    _show_mapping("Sources", drug.sources)
+
+
+def _show_pk(pk: PK) -> None:
+    if pk.parameters:
+        made = table(
+            f"Pharmacokinetics ({pk.model})",
             "Parameter",
             "Value",
             "Unit",
@@ -133,7 +146,7 @@ def _show_drug(drug: Drug) -> None:
             "Source",
             right=("Value",),
         )
-        for name, one in drug.pk.parameters.items():
+        for name, one in pk.parameters.items():
             spread = (
                 f"CV {one.cv_percent:g} %"
                 if one.cv_percent is not None
@@ -141,18 +154,17 @@ def _show_drug(drug: Drug) -> None:
                 if one.sd_additive is not None
                 else ""
             )
-            pk.add_row(name, f"{one.value:.4g}", one.unit, spread, f"{one.source} [{one.status}]")
-        for effect in drug.pk.covariates:
+            made.add_row(name, f"{one.value:.4g}", one.unit, spread, f"{one.source} [{one.status}]")
+        for effect in pk.covariates:
             of = f"{effect.form} of {effect.covariate}" + (
                 f" / {effect.reference:g}" if effect.reference is not None else ""
             )
-            pk.add_row(effect.on, f"{effect.value:g}", "", of, f"{effect.source} [{effect.status}]")
-        out.print(pk)
-        if drug.pk.alternatives:
-            out.print(f"Other models: {drug.pk.alternatives}\n")
-    _show_rows("Effects", drug.effects)
-    _show_rows("Side effects (hazards per year at risk)", [*drug.toxicity, *drug.background])
-    _show_mapping("Sources", drug.sources)
+            made.add_row(effect.on, f"{effect.value:g}", "", of, f"{effect.source} [{effect.status}]")
+        console().print(made)
+    else:
+        console().print("No concentrations are simulated: the effect is one of each dose or cycle (K-PD).")
+    if pk.alternatives:
+        console().print(f"Other models: {pk.alternatives}\n")
 
 
 def _show_rows(title: str, rows: Sequence[Any]) -> None:
