@@ -11,11 +11,14 @@ import typer
 from mesotrial.cli.options import JsonFlag, QuietFlag
 
 if TYPE_CHECKING:
-    from mesotrial.engine import Course, EventTable, Model
+    from mesotrial.cli.parameters import Parameters
+    from mesotrial.engine import EventTable, Model, Simulator
 
 __all__ = ["register"]
 
 _MOST_ROWS = 50_000_000  # patients times days of one file
+_SHOWN = 20  # failures told one by one
+_TOGETHER = 2_000  # patients between two steps of the progress bar
 
 
 class Method(StrEnum):
@@ -45,6 +48,14 @@ def simulate(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A constant, or a state at the start; may be repeated."),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="One patient a row: ID (or none), and constants and states by name; .csv or .parquet.",
+            show_default=False,
+        ),
+    ] = None,
     doses: Annotated[
         Path | None,
         typer.Option(
@@ -62,30 +73,33 @@ def simulate(
 ) -> None:
     """Simulate any SBML or Antimony model and write a table: ID, TIME and one column a quantity.
 
-    Time is the model's own; doses take it for days. Each ID of the doses is a patient. Doses act before the row of the same
-    time.
+    Time is the model's own; doses take it for days. Each row of the table is a patient, or each ID of the doses; doses
+    without ID are for every patient. Doses act before the row of the same time.
 
     Examples:
 
     - `mesotrial simulate model.ant --until 365 --out result.parquet`
     - `mesotrial simulate model.xml --until 84 --step 0.5 --set CL=0.2 --set V1=3.1 --doses doses.csv --out result.csv`
+    - `mesotrial simulate model.ant --until 365 --table patients.csv --observe tumour --out result.parquet`
     """  # fmt: skip
     from mesotrial.cli.output import console, print_json
+    from mesotrial.cli.parameters import read_parameters
     from mesotrial.engine import EventError, ResultCode, SteadyStateError, load_model
     from mesotrial.run import RequestError
 
     _check(until, step, out)
     loaded = load_model(model)
-    values = _settings(settings or [], loaded)
+    parameters = read_parameters(settings or [], table, loaded)
     names = [name.strip() for name in observe.split(",") if name.strip()] or [*loaded.states, *loaded.algebra]
     try:
-        events = _events(doses, loaded)
+        events = _events(doses, loaded, parameters)
         times = _times(until, step, len(events.patients))
-        course = _run(loaded, values, names, events, times, method)
+        simulator = _compile(loaded, parameters, names, events, method)
+        columns, state = _run(simulator, loaded, parameters, events, times, quiet=quiet)
     except (EventError, SteadyStateError) as error:
         raise RequestError(f"{doses}: {error}") from error
-    _write(out, events, times, course)
-    codes = [ResultCode(code) for code in course.state.code.tolist()]
+    _write(out, events, times, columns)
+    codes = [ResultCode(code) for code in state.tolist()]
     failed = [f"{name}: {code.sentence}" for name, code in zip(events.patients, codes, strict=True) if code]
     if as_json:
         rows = len(events.patients) * len(times)
@@ -95,7 +109,9 @@ def simulate(
             f"Wrote {out}: {len(events.patients)} patients, {len(times)} times, {len(names)} quantities"
         )
     if failed:
-        console(error=True).print("\n".join(["Not all could be simulated to the end:", *failed]))
+        more = [f"and {len(failed) - _SHOWN} more"] if len(failed) > _SHOWN else []
+        told = ["Not all could be simulated to the end:", *failed[:_SHOWN], *more]
+        console(error=True).print("\n".join(told))
         raise typer.Exit(1)
 
 
@@ -110,27 +126,17 @@ def _check(until: float, step: float, out: Path) -> None:
         raise RequestError(f"there is no folder {out.parent} to write {out.name} to")
 
 
-def _settings(given: list[str], model: Model) -> dict[str, float]:
-    from mesotrial.engine.errors import unknown_name
+def _events(path: Path | None, model: Model, parameters: Parameters) -> EventTable:
+    from mesotrial.engine import read_events
     from mesotrial.run import RequestError
 
-    values = {}
-    for text in given:
-        name, _, value = (part.strip() for part in text.partition("="))
-        try:
-            values[name] = float(value)
-        except ValueError:
-            raise RequestError(f"--set {text}: expected NAME=NUMBER, such as --set k1=0.3") from None
-        if name not in model.constants and name not in model.states:
-            known = [*model.constants, *model.states]
-            raise RequestError(f"--set {text}: {unknown_name('constant or state', name, known)}")
-    return values
-
-
-def _events(path: Path | None, model: Model) -> EventTable:
-    from mesotrial.engine import read_events
-
-    return read_events({"TIME": [0]} if path is None else path, tuple(model.states))
+    patients = parameters.patients
+    try:
+        return read_events(
+            {"TIME": [0]} if path is None else path, tuple(model.states), patients=patients, start_days=0
+        )
+    except OSError as error:
+        raise RequestError(f"the doses {path} cannot be read: {error.strerror or error}") from error
 
 
 def _times(until: float, step: float, patients: int) -> Any:
@@ -145,31 +151,48 @@ def _times(until: float, step: float, patients: int) -> Any:
     return times if times[-1] >= until * (1 - 1e-12) else np.append(times, until)
 
 
+def _compile(model: Model, parameters: Parameters, names: list[str], events: EventTable, method: Method) -> Simulator:
+    from mesotrial.engine import compile_model
+
+    inputs = [name for name in parameters.values if name in model.constants]
+    # A state that is set counts as dosed: it may start at zero in the model and must not be eliminated for that.
+    dosed = tuple(dict.fromkeys([*events.dosed(), *(name for name in parameters.values if name in model.states)]))
+    backend: Literal["numba", "reference"] = "reference" if model.events or model.delays else "numba"
+    return compile_model(model, observables=names, inputs=inputs, dosed=dosed, backend=backend, method=method.value)
+
+
 def _run(
-    model: Model, values: dict[str, float], names: list[str], events: EventTable, times: Any, method: Method
-) -> Course:
+    simulator: Simulator, model: Model, parameters: Parameters, events: EventTable, times: Any, *, quiet: bool
+) -> tuple[dict[str, Any], Any]:
+    """Return each quantity (patients, times), and the result code of each patient."""
     import numpy as np
 
-    from mesotrial.engine import compile_model, run_events
+    from mesotrial.cli.progress import Reporter
+    from mesotrial.engine import run_events
 
-    inputs = [name for name in values if name in model.constants]
-    initial = {name: value for name, value in values.items() if name in model.states}
-    # A state that is set counts as dosed: it may start at zero in the model and must not be eliminated for that.
-    dosed = tuple(dict.fromkeys([*events.dosed(), *initial]))
-    backend: Literal["numba", "reference"] = "reference" if model.events or model.delays else "numba"
-    simulator = compile_model(
-        model, observables=names, inputs=inputs, dosed=dosed, backend=backend, method=method.value
-    )
-    parameters = np.tile([values[name] for name in inputs], (len(events.patients), 1))
-    return run_events(simulator, parameters, events, save_at=times, initial=initial)
+    n = len(events.patients)
+    everyone = {name: np.broadcast_to(value, (n,)) for name, value in parameters.values.items()}
+    inputs = np.array([everyone[name] for name in simulator.inputs]).reshape(-1, n).T
+    initial = {name: value for name, value in everyone.items() if name in model.states}
+    courses = []
+    with Reporter("", quiet=quiet or n <= _TOGETHER) as reporter:
+        for first in range(0, n, _TOGETHER):
+            some = slice(first, min(n, first + _TOGETHER))
+            reporter.progress(first, n, "Simulating")
+            start = {name: value[some] for name, value in initial.items()}
+            courses.append(
+                run_events(simulator, inputs[some], events.some(some.start, some.stop), save_at=times, initial=start)
+            )
+    columns = {name: np.concatenate([course.values[name] for course in courses]) for name in simulator.observables}
+    return columns, np.concatenate([course.state.code for course in courses])
 
 
-def _write(out: Path, events: EventTable, times: Any, course: Course) -> None:
+def _write(out: Path, events: EventTable, times: Any, values: dict[str, Any]) -> None:
     import numpy as np
     import polars as pl
 
     columns = {"ID": np.repeat(events.patients, len(times)), "TIME": np.tile(times, len(events.patients))}
-    frame = pl.DataFrame(columns | {name: value.reshape(-1) for name, value in course.values.items()})
+    frame = pl.DataFrame(columns | {name: value.reshape(-1) for name, value in values.items()})
     unfinished = out.with_name(f".{out.name}.tmp")
     try:
         (frame.write_parquet if out.suffix == ".parquet" else frame.write_csv)(unfinished)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mesotrial.engine.simulator import Simulator, compile_model
     from mesotrial.engine.state import ResultCode, State
     from mesotrial.engine.text import antimony_to_sbml, unit_warnings
+    from mesotrial.engine.untrusted import Limits, load_untrusted_model
 
 __all__ = [
     "TIME",
@@ -25,6 +26,7 @@ __all__ = [
     "Doses",
     "EventError",
     "EventTable",
+    "Limits",
     "Model",
     "ModelError",
     "ResultCode",
@@ -35,6 +37,7 @@ __all__ = [
     "antimony_to_sbml",
     "compile_model",
     "load_model",
+    "load_untrusted_model",
     "read_events",
     "run_events",
     "unit_warnings",
@@ -46,6 +49,7 @@ _HOME = {
     "Doses": "doses",
     "EventError": "nonmem",
     "EventTable": "nonmem",
+    "Limits": "untrusted",
     "Model": "model",
     "ModelError": "errors",
     "ResultCode": "state",
@@ -56,6 +60,7 @@ _HOME = {
     "antimony_to_sbml": "text",
     "compile_model": "simulator",
     "load_model": "sbml",
+    "load_untrusted_model": "untrusted",
     "read_events": "nonmem",
     "run_events": "course",
     "unit_warnings": "text",

@@ -1,6 +1,7 @@
 """One readable Python source per model: start, right-hand side and observables, then the Tsit5 driver."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -86,7 +87,7 @@ def generate(
         writer.rhs(fluid, rates, dosed),
         *([] if slopes is None else [writer.jac(*slopes)]),
         writer.observe(fluid, seen),
-        *(files("mesotrial.engine").joinpath(name).read_text(encoding="utf-8") for name in _DRIVERS[method]),
+        *(_driver(name) for name in _DRIVERS[method]),
     ]
     layout = {
         "model_states": list(whole.states),
@@ -96,6 +97,11 @@ def generate(
         "n_derived": len(hoister.columns),
     }
     return "\n\n".join(parts), layout
+
+
+@cache
+def _driver(name: str) -> str:
+    return files("mesotrial.engine").joinpath(name).read_text(encoding="utf-8")
 
 
 def _refuse(model: Model) -> None:

@@ -113,7 +113,7 @@ def formula(expressions: Sequence[Any]) -> Formula:
     """Return a function from names and values to the values of `expressions`."""
     names = sorted({s.name for e in expressions for s in e.free_symbols})
     own = {"gamma": _gamma}
-    compiled = sympy.lambdify([symbol(name) for name in names], list(expressions), modules=[own, "numpy"])
+    compiled = sympy.lambdify([symbol(name) for name in names], list(expressions), modules=[own, "numpy"], dummify=True)
 
     def evaluate(known: Mapping[str, Any]) -> Floats:
         return np.array(compiled(*(np.float64(known[name]) for name in names)), dtype=np.float64)

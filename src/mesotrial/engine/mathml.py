@@ -125,16 +125,14 @@ class Formulas:
             return _CONSTANTS[kind]
         if kind == libsbml.AST_FUNCTION_RATE_OF:
             return self._rate_of(node, where)
-        arguments = [self._convert(node.getChild(i), where) for i in range(node.getNumChildren())]
-        if kind == libsbml.AST_FUNCTION_PIECEWISE:
-            return _piecewise(arguments)
-        if kind in _LOGIC:
-            return _LOGIC[kind](*(_as_condition(a) for a in arguments))
-        arguments = [_as_number(a) for a in arguments]
-        if kind == libsbml.AST_FUNCTION_DELAY:
-            return self._delay(*arguments)
+        arguments = [self._convert(child, where) for child in _operands(node)]
         try:
-            return _apply(kind, arguments)
+            if kind == libsbml.AST_FUNCTION_PIECEWISE:
+                return _piecewise(arguments)
+            if kind in _LOGIC:
+                return _LOGIC[kind](*(_as_condition(a) for a in arguments))
+            arguments = [_as_number(a) for a in arguments]
+            return self._delay(*arguments) if kind == libsbml.AST_FUNCTION_DELAY else _apply(kind, arguments)
         except KeyError:
             raise ModelError(f"{where} uses {_refused(node)}, which the engine does not support") from None
         except (TypeError, ValueError, IndexError) as error:
@@ -156,6 +154,18 @@ class Formulas:
         name = f"delay.{len(self.delays)}"
         self.delays[name] = Delay(expression, time)
         return symbol(name)
+
+
+def _operands(node: Any) -> list[Any]:
+    """Return the children of a formula's node; of a sum of sums (or a product of products) all terms, however long."""
+    kind, found, todo = node.getType(), [], [node]
+    while todo:
+        one = todo.pop()
+        if one is node or (one.getType() == kind and kind in (libsbml.AST_PLUS, libsbml.AST_TIMES)):
+            todo.extend(one.getChild(i) for i in reversed(range(one.getNumChildren())))
+        else:
+            found.append(one)
+    return found
 
 
 def _apply(kind: int, arguments: list[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,15 @@ class EventTable:
             [d.duration_days for d in rows],
         )
 
+    def some(self, first: int, end: int) -> "EventTable":
+        """Return the patients number `first` to `end` - 1 alone."""
+        if (first, end) == (0, len(self.patients)):
+            return self
+        doses = (replace(d, patient=d.patient - first) for d in self.every_dose if first <= d.patient < end)
+        return EventTable(
+            self.patients[first:end], tuple(doses), self.restarts[first:end], self.observations[first:end]
+        )
+
     def dosed(self) -> tuple[str, ...]:
         """Return the states that receive doses, in order of first use."""
         steady = (r.steady for each in self.restarts for r in each)
@@ -79,7 +88,13 @@ class EventTable:
         return tuple(dict.fromkeys(names))
 
 
-def read_events(source: str | Path | Mapping[str, Sequence[Any]], states: Sequence[str]) -> EventTable:
+def read_events(
+    source: str | Path | Mapping[str, Sequence[Any]],
+    states: Sequence[str],
+    *,
+    patients: Sequence[str] | None = None,
+    start_days: float = float("-inf"),
+) -> EventTable:
     """Read NONMEM event rows from a CSV file or from columns by name.
 
     Columns (any case): ID (one patient when absent), TIME in days, EVID (0 observation, 1 dose, 2 other, 3 reset, 4 reset and
@@ -89,15 +104,29 @@ def read_events(source: str | Path | Mapping[str, Sequence[Any]], states: Sequen
     (EVID 3 and 4) sets the model's initial values, ends running infusions and cancels additional doses to come; SS 1
     starts at the steady state that the dose every II days leads to.
 
+    patients: the ID of each patient of the batch, in order, where it is known from elsewhere; a patient without rows is not
+    dosed, and rows of a table without an ID column are for every patient. start_days: no row may come before it.
+
     Raises:
         EventError: a row that breaks a rule of these, with its number. OSError: the file cannot be read.
     """
-    reader = _Reader(tuple(states))
+    reader, everyone = None, False
     for number, row in _rows(source):
+        if reader is None:
+            everyone = patients is not None and "ID" not in row
+            reader = _Reader(tuple(states), None if everyone else patients, start_days)
         reader.add(number, row)
-    if not reader.patients:
+    if reader is None:
         raise EventError("The event table has no rows")
-    return reader.table()
+    return _for_everyone(reader.table(), tuple(patients)) if patients is not None and everyone else reader.table()
+
+
+def _for_everyone(table: EventTable, patients: tuple[str, ...]) -> EventTable:
+    """Return the one patient of `table` as many."""
+    if len(table.every_dose) * len(patients) > _MOST_DOSES:
+        raise EventError(f"The table gives more than {_MOST_DOSES:,} doses to its {len(patients):,} patients")
+    doses = [replace(dose, patient=i) for i in range(len(patients)) for dose in table.every_dose]
+    return EventTable(patients, tuple(doses), table.restarts * len(patients), table.observations * len(patients))
 
 
 def _rows(source: str | Path | Mapping[str, Sequence[Any]]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -111,26 +140,40 @@ def _rows(source: str | Path | Mapping[str, Sequence[Any]]) -> Iterator[tuple[in
         return
     with Path(source).open(encoding="utf-8-sig", newline="") as file:
         lines = csv.reader(file)
-        names = [name.strip().upper() for name in next(lines, [])]
-        if "TIME" not in names:
-            raise EventError("Row 1 of the event table must name the columns, TIME among them")
-        for values in lines:
-            if any(value.strip() for value in values):
-                if len(values) != len(names):
-                    raise EventError(f"Row {lines.line_num}: {len(values)} fields, the header has {len(names)}")
-                yield lines.line_num, {n: v.strip() for n, v in zip(names, values, strict=True)}
+        try:
+            yield from _lines(lines)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise EventError(f"After row {lines.line_num}: this is no CSV text in UTF-8 ({error})") from error
+
+
+def _lines(lines: Any) -> Iterator[tuple[int, dict[str, str]]]:
+    names = [name.strip().upper() for name in next(lines, [])]
+    if "TIME" not in names:
+        raise EventError("Row 1 of the event table must name the columns, TIME among them")
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise EventError(f"Row 1: the column {twice[0]} is given twice")
+    for values in lines:
+        if any(value.strip() for value in values):
+            if len(values) != len(names):
+                raise EventError(f"Row {lines.line_num}: {len(values)} fields, the header has {len(names)}")
+            yield lines.line_num, {n: v.strip() for n, v in zip(names, values, strict=True)}
 
 
 class _Reader:
     """Takes the rows one by one."""
 
-    def __init__(self, states: tuple[str, ...]) -> None:
+    def __init__(self, states: tuple[str, ...], patients: Sequence[str] | None, start_days: float) -> None:
         self.states = states
+        self.start = start_days
         self.patients: dict[str, int] = {}
         self.doses: list[Dose] = []
         self.restarts: list[list[Restart]] = []
         self.observations: list[list[float]] = []
         self.last: list[float] = []
+        for name in patients or ():
+            self._new(name)
+        self.closed = patients is not None
 
     def table(self) -> EventTable:
         doses = (d for d in self.doses if not self._cancelled(d))
@@ -167,10 +210,11 @@ class _Reader:
 
     def _patient(self, number: int, name: str, time: float) -> int:
         if name not in self.patients:
-            self.patients[name] = len(self.patients)
-            self.restarts.append([])
-            self.observations.append([])
-            self.last.append(time)
+            if self.closed:
+                raise EventError(f"Row {number}: ID {name} is no patient of the batch")
+            self._new(name)
+        if time < self.start:
+            raise EventError(f"Row {number}: TIME is {time:g}, before the start at day {self.start:g}")
         patient = self.patients[name]
         if time < self.last[patient]:
             raise EventError(
@@ -178,6 +222,12 @@ class _Reader:
             )
         self.last[patient] = time
         return patient
+
+    def _new(self, name: str) -> None:
+        self.patients[name] = len(self.patients)
+        self.restarts.append([])
+        self.observations.append([])
+        self.last.append(float("-inf"))
 
     def _dose(
         self, number: int, patient: int, time: float, values: Mapping[str, float], cmt: str, *, reset: bool

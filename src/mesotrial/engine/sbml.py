@@ -1,5 +1,6 @@
 """SBML to `Model`: the document brought to one form, and what cannot be done refused by name."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,18 @@ from mesotrial.engine.errors import ModelError
 from mesotrial.engine.model import TIME, Model, symbol
 from mesotrial.engine.quantities import Quantities
 from mesotrial.engine.text import read_source
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[a-z0-9]+)?", re.ASCII)  # SBML's, and the engine's own after a dot
+_IGNORED = (
+    libsbml.LIBSBML_CAT_UNITS_CONSISTENCY,
+    libsbml.LIBSBML_CAT_MODELING_PRACTICE,
+    libsbml.LIBSBML_CAT_SBO_CONSISTENCY,
+    libsbml.LIBSBML_CAT_OVERDETERMINED_MODEL,  # found again later, where the rule can be named
+)
+_TOLERATED = (
+    10313,  # unknown units are as good as wrong ones
+    libsbml.CircularRuleDependency,  # found again later, where the circle can be named
+)
 
 
 def load_model(source: str | Path) -> Model:
@@ -23,9 +36,14 @@ def load_model(source: str | Path) -> Model:
         ModelError: unreadable text, or something the engine does not support (fast reactions, algebraic rules without
             a unique solution, flux balance), with its name.
     """
-    sbml = _flat_document(read_source(source)).getModel()
-    _refuse(sbml)
-    model = Quantities(sbml).model()
+    return model_of(read_source(source))
+
+
+def model_of(sbml: str) -> Model:
+    """Return the model of SBML text; as `load_model`."""
+    document = _flat_document(sbml)  # which owns its model
+    _refuse(document.getModel())
+    model = Quantities(document.getModel()).model()
     _check_symbols(model)
     return model
 
@@ -38,8 +56,9 @@ def _flat_document(sbml: str) -> Any:
     if submodels is not None:
         for outside in submodels.getListOfExternalModelDefinitions():
             raise ModelError(f"{outside.getId()} is a model in another file ({outside.getSource()}): not supported")
+        _check_consistency(document)
         _convert(document, "flatten comp", {"performValidation": "false", "abortIfUnflattenable": "none"})
-        _check_document(document)
+    _check_consistency(document)
     if document.getLevel() < 3:
         document.setLevelAndVersion(3, 1, False)
     for option in ("expandFunctionDefinitions", "promoteLocalParameters"):
@@ -57,12 +76,24 @@ def _convert(document: Any, option: str, settings: dict[str, str]) -> None:
         raise ModelError(f"The SBML cannot be brought to a plain form: {option} failed")
 
 
+def _check_consistency(document: Any) -> None:
+    """Refuse what breaks a rule of SBML, such as a species in no compartment; units may be wrong."""
+    for ignored in _IGNORED:
+        document.setConsistencyChecks(ignored, False)
+    document.checkConsistency()
+    _check_document(document)
+
+
 def _check_document(document: Any) -> None:
     errors = [document.getError(i) for i in range(document.getNumErrors())]
-    fatal = [e for e in errors if e.getSeverity() >= libsbml.LIBSBML_SEV_ERROR]
-    if fatal:
-        message = " ".join(fatal[0].getMessage().split())
-        raise ModelError(f"The SBML cannot be read: line {fatal[0].getLine()}: {message}")
+    for error in errors:
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and error.getErrorId() not in _TOLERATED:
+            lines = [line.strip(" .[]") for line in error.getMessage().splitlines() if line.strip()]
+            detail = lines[-1] if len(lines) > 1 and not lines[-1].startswith("Reference:") else ""
+            rule = (error.getShortMessage() or lines[0]).rstrip(" .")
+            raise ModelError(
+                ". ".join([f"The SBML cannot be read: line {error.getLine()}: {rule}", *filter(None, [detail])])
+            )
     if document.getModel() is None:
         raise ModelError("The SBML has no model element")
 
@@ -78,6 +109,9 @@ def _refuse(sbml: Any) -> None:
 
 
 def _check_symbols(model: Model) -> None:
+    for name in model.names():
+        if not _NAME.fullmatch(name):
+            raise ModelError(f"{name!r} is no name: letters, digits and _, not a digit first")
     known = {symbol(name) for name in (*model.names(), *model.delays)} | {TIME}
     parts: list[tuple[str, Any]] = [*model.derived.items(), *model.algebra.items()]
     parts += [(n, e.rate) for n, e in model.states.items()] + [(n, e.initial) for n, e in model.states.items()]

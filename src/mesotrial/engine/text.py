@@ -24,9 +24,14 @@ def antimony_to_sbml(text: str, *, folder: Path | None = None) -> str:
         antimony.clearDirectories()
         if folder is not None:
             antimony.addDirectory(str(folder))
-        if antimony.loadAntimonyString(text) < 0:
-            raise ModelError(f"Antimony cannot read the model. {str(antimony.getLastError()).strip()}")
-        sbml: str = antimony.getSBMLString(antimony.getMainModuleName())
+        try:
+            if antimony.loadAntimonyString(text) < 0:
+                raise ModelError(f"Antimony cannot read the model. {str(antimony.getLastError()).strip()}")
+            sbml: str = antimony.getSBMLString(antimony.getMainModuleName())
+        except UnicodeError:
+            raise ModelError(
+                "Antimony cannot read the model: it has characters other than ASCII outside of texts"
+            ) from None
         antimony.clearPreviousLoads()
         return sbml
 
@@ -55,6 +60,9 @@ def read_source(source: str | Path) -> str:
         folder = path.parent
     else:
         text = source
-    if text.lstrip().startswith("<"):
-        return text
-    return antimony_to_sbml(text, folder=folder)
+    return to_sbml(text, folder=folder)
+
+
+def to_sbml(text: str, *, folder: Path | None = None) -> str:
+    """Return SBML for model text, which may be SBML or Antimony; `folder` as in `antimony_to_sbml`."""
+    return text if text.lstrip().startswith("<") else antimony_to_sbml(text, folder=folder)
