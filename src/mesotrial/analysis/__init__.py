@@ -21,6 +21,7 @@ from mesotrial.analysis.score import score, score_rows
 from mesotrial.analysis.sequential import Boundaries, Spending, boundaries
 from mesotrial.analysis.summary import summarise
 from mesotrial.analysis.survival import KaplanMeier, RiskTable, kaplan_meier, risk_table
+from mesotrial.analysis.switching import StructuralFailureTime, ipcw_hazard_ratio, rpsft
 from mesotrial.analysis.targets import RefusedTargetError, calibration_targets, refuse_unfit
 from mesotrial.analysis.two_groups import LogRank, MaxCombo, log_rank, max_combo
 
@@ -45,6 +46,7 @@ __all__ = [
     "RestrictedMean",
     "RiskTable",
     "Spending",
+    "StructuralFailureTime",
     "Survival",
     "TwoStage",
     "a_hern",
@@ -56,6 +58,7 @@ __all__ = [
     "first_event",
     "fleming",
     "hazard_ratio",
+    "ipcw_hazard_ratio",
     "kaplan_meier",
     "log_rank",
     "max_combo",
@@ -67,6 +70,7 @@ __all__ = [
     "restricted_mean",
     "restricted_mean_difference",
     "risk_table",
+    "rpsft",
     "score",
     "score_rows",
     "simon",

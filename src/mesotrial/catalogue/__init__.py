@@ -6,6 +6,7 @@ from typing import Any
 
 from mesotrial.catalogue._load_design import design_from_text, load_design
 from mesotrial.catalogue._load_drug import background_toxicity, load_drug
+from mesotrial.catalogue.analysis_plan import AnalysisPlan, Look, TestSpec, read_test
 from mesotrial.catalogue.design import (
     STRATA,
     AfterProgression,
@@ -51,11 +52,11 @@ from mesotrial.catalogue.standard import Therapy, therapy_from_text
 
 __all__ = [
     "COVARIATES", "PATIENT_PAGE", "PK", "STRATA", "TOXICITY_FRAILTY_SD",
-    "AfterProgression", "Alternative", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "Drug", "Effect", "Entry",
-    "FlagRule", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation", "Regimen", "RegimenError",
-    "RegimenFlag", "Scans", "SearchSpace", "SearchVariable", "Statement", "StopRules", "Term", "Therapy", "Toxicity", "UnknownNameError",
+    "AfterProgression", "Alternative", "AnalysisPlan", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "Drug", "Effect", "Entry",
+    "FlagRule", "Look", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation", "Regimen", "RegimenError",
+    "RegimenFlag", "Scans", "SearchSpace", "SearchVariable", "Statement", "StopRules", "Term", "TestSpec", "Therapy", "Toxicity", "UnknownNameError",
     "approvals", "background_toxicity", "design_from_text", "design_schema", "entries", "find", "load_design", "load_drug", "load_search", "names",
-    "page_figures", "parse_regimen", "published_results", "ranges_of", "statements", "terms", "therapy_from_text",
+    "page_figures", "parse_regimen", "published_results", "ranges_of", "read_test", "statements", "terms", "therapy_from_text",
 ]  # fmt: skip
 
 

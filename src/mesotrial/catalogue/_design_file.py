@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from mesotrial.catalogue import design as d
+from mesotrial.catalogue._analysis_file import AnalysisFile
 from mesotrial.catalogue._file_schema import Amount, Count, FileModel, Flag, Number, Share, Sources, Text, Word
 
 __all__ = ["DesignFile", "json_schema"]
@@ -145,6 +146,7 @@ class DesignFile(FileModel):
     endpoints: list[Endpoint] | None = Field(
         None, min_length=1, description=f"endpoints to estimate; {', '.join(d.Design.endpoints)} if not given"
     )
+    analysis: AnalysisFile | None = Field(None, description="test, looks and assumptions for `mesotrial power`")
     registry: Text = Field(d.Design.registry, description="registry number")
     evidence_trial: Text = Field(
         d.Design.evidence_trial, description="name of the trial in the published results, to compare with"

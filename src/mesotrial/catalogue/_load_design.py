@@ -10,6 +10,7 @@ from typing import Any
 from mesotrial.catalogue import design as d
 from mesotrial.catalogue._build import build, built
 from mesotrial.catalogue._check_design import check_arms, check_continuous, check_scans
+from mesotrial.catalogue._load_analysis import read_analysis
 from mesotrial.catalogue._sources import packaged, packaged_names, read_text
 from mesotrial.catalogue._yaml import Document, dotted, read_yaml
 from mesotrial.catalogue._yaml import Path as FieldPath
@@ -80,11 +81,13 @@ def _catalogue_name(text: str) -> str:
 def _build_design(document: Document, source: str) -> d.Design:
     data = document.data
     arms = tuple(_arm(document, ("arms", i), item) for i, item in enumerate(data["arms"]))
+    randomisation = _randomisation(document, [arm.n for arm in arms])
     given = {
         "title": data.get("title") or data["name"],
         "population": _population(document),
         "arms": arms,
-        "randomisation": _randomisation(document, [arm.n for arm in arms]),
+        "randomisation": randomisation,
+        "analysis": read_analysis(document, arms, randomisation),
         "scans": _scans(document),
         "endpoints": tuple(data.get("endpoints") or d.Design.endpoints),
         "source_text": source,

@@ -15,13 +15,13 @@ __all__ = ["design_yaml"]
 _WIDTH = 140
 _ORDER = (
     "name", "title", "registry", "evidence_trial", "line", "population", "arms", "randomisation", "scans", "censoring", "endpoints",
-    "accrual_months", "follow_up_months", "notes", "sources",
+    "accrual_months", "follow_up_months", "analysis", "notes", "sources",
 )  # fmt: skip
 
 
 def design_yaml(design: d.Design) -> str:
     """Write every field of the design, defaults too, so that the text means the same in any version."""
-    data = {name: _plain(getattr(design, name)) for name in _ORDER}
+    data = {name: _plain(value) for name in _ORDER if (value := getattr(design, name)) is not None}
     text = _dumped(data, _WIDTH)
     # Where a folded line has an escape beside a space, as of a tab, ruamel.yaml makes two spaces of the one; unfolded it does not.
     return _dumped(data, sys.maxsize) if "\\" in text else text

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mesotrial.catalogue.analysis_plan import AnalysisPlan
 from mesotrial.catalogue.errors import CatalogueError
 from mesotrial.catalogue.regimen import Regimen
 
@@ -168,6 +169,7 @@ class Design:
     evidence_trial: str = ""
     notes: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+    analysis: AnalysisPlan | None = None
     source_text: str = field(default="", repr=False, compare=False)
 
     @property

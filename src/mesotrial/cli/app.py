@@ -23,6 +23,7 @@ from mesotrial.cli import (
     export,
     model,
     optimise,
+    power,
     run,
     simulate,
     validate,
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (catalogue, explain, run, export, compare, optimise, model, validate, simulate, calibrate, credibility):
+for group in (catalogue, explain, run, export, compare, power, optimise, model, validate, simulate, calibrate, credibility):
     group.register(app)
 
 

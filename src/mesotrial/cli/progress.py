@@ -62,7 +62,7 @@ class Reporter:
             )  # one more: what follows the patients
             self._bar.start()
         assert self._task is not None
-        self._bar.update(self._task, completed=done, description=message, counted=counted)
+        self._bar.update(self._task, completed=done, total=total + 1, description=message, counted=counted)
 
     def _made(self) -> Progress:
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
