@@ -43,7 +43,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (catalogue, explain, run, export, compare, power, optimise, model, validate, simulate, calibrate, credibility):
+for group in (
+    catalogue,
+    explain,
+    run,
+    export,
+    compare,
+    power,
+    optimise,
+    model,
+    validate,
+    simulate,
+    calibrate,
+    credibility,
+):
     group.register(app)
 
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from mesotrial.analysis import codes
 from mesotrial.analysis.endpoints import Outcomes
 from mesotrial.analysis.one_arm import HistoricalControl, OneStage, TwoStage, a_hern, bayesian_least, fleming, simon
+from mesotrial.analysis.power.estimate import SCHEMA, monte_carlo_se
 from mesotrial.analysis.power.planning import accrual_of
-from mesotrial.analysis.power.power import SCHEMA, monte_carlo_se
 from mesotrial.catalogue import AnalysisPlan, Arm, CatalogueError, Design
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from mesotrial.analysis.power.bank import bank_of_tables
+from mesotrial.analysis.power.estimate import BANK_PER_ARM, estimate_power, simulate_banks
 from mesotrial.analysis.power.one_arm import one_arm_power
 from mesotrial.analysis.power.planning import arms_in_order, plan_of
-from mesotrial.analysis.power.power import BANK_PER_ARM, estimate_power, simulate_banks
 from mesotrial.catalogue import AnalysisPlan, CatalogueError, Design, load_design
 
 if TYPE_CHECKING:

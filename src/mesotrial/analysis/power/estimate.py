@@ -253,9 +253,8 @@ def _tests(conduct: Conduct, effect: Resampled, nothing: Resampled, plan: Analys
             z = result.final_z[:, :, place]
             reached = (~np.isnan(np.hstack([result.log_ratios, z]))).any(axis=1)
             count = int(reached.sum())
-            found = (
-                float((np.where(np.isnan(z), -np.inf, z) >= limit).any(axis=1)[reached].mean()) if count else math.nan
-            )
+            concluded = int(np.count_nonzero(np.any(np.nan_to_num(z, nan=-np.inf) >= limit, axis=1)))
+            found = concluded / count if count else math.nan
             row |= {share: found, error: monte_carlo_se(found, count) if count else None}
         rows.append(row)
     return rows
