@@ -6,7 +6,14 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from mesotrial.analysis.expected import contrasts, detectable_ratio, expected_arms, log_rank_power
+from mesotrial.analysis.expected import (
+    Expectation,
+    contrasts,
+    detectable_ratio,
+    events_over_time,
+    expected_arms,
+    log_rank_power,
+)
 from mesotrial.analysis.misgivings import misgivings, misgivings_simulated
 from mesotrial.catalogue import Design, design_from_text, entries, load_design
 from mesotrial.trial import simulate_trial
@@ -77,6 +84,19 @@ def test_expected_counts_are_the_tables_at_the_planned_size(tables: dict[str, pl
     assert first.scans == pytest.approx(63 / 30 * scans)
 
 
+def test_events_over_calendar_time_are_entry_and_time_at_the_planned_size(tables: dict[str, pl.DataFrame]) -> None:
+    design = load_design("maps2")
+    found = events_over_time(design, tables, "OS")
+    died = tables["adtte"].filter((pl.col("PARAMCD") == "OS") & (pl.col("CNSR") == 0))
+    subjects = tables["adsl"].select("USUBJID", "ENRLMO")
+    month = died.join(subjects, on="USUBJID").with_columns(m=pl.col("ENRLMO") + pl.col("AVAL"))
+    early = month.filter(pl.col("m") <= 12).group_by("TRT01P").len().sort("TRT01P")["len"].to_list()
+    assert found.by(12) == pytest.approx(63 / 30 * early[0] + 62 / 30 * early[1])
+    assert found.by(29) == pytest.approx(sum(arm.deaths for arm in expected_arms(design, tables)))
+    assert found.by(found.month_of(40)) == pytest.approx(40, abs=63 / 30)
+    assert math.isnan(found.month_of(126)) and found.by(0) == 0
+
+
 def test_log_rank_power_is_schoenfelds_247_events_for_a_hazard_ratio_of_0_7() -> None:
     # 4 (1.959964 + 0.841621)^2 / ln(0.7)^2 = 246.8 events, two-sided 5 %, 80 % power, equal arms.
     assert log_rank_power(0.7, 246.8, 0.5) == pytest.approx(0.80, abs=0.001)
@@ -95,15 +115,18 @@ def test_what_a_simulation_shows_to_be_wrong(tables: dict[str, pl.DataFrame]) ->
     ]
     fine = [replace(arm, pfs_median=8.0, os_median=12.0, stopped_for_toxicity=1.0, failed=0.0) for arm in arms]
     strong = [replace(one, power=0.9) for one in against]
-    assert misgivings_simulated(design, fine, strong) == []
+    events = (events_over_time(design, tables, "OS"),)
+    assert misgivings_simulated(design, Expectation(tuple(fine), tuple(strong), events)) == []
     for wrong, code in (
         ({"pfs_median": 2.5}, "sparse_scans"),
         ({"os_median": math.nan}, "short_follow_up"),
         ({"stopped_for_toxicity": 40.0}, "toxic"),
         ({"failed": 1.0}, "failures"),
     ):
-        found = misgivings_simulated(design, [fine[0], replace(fine[1], **wrong)], strong)  # type: ignore[arg-type]
+        both = (fine[0], replace(fine[1], **wrong))  # type: ignore[arg-type]
+        found = misgivings_simulated(design, Expectation(both, tuple(strong), events))
         assert [one.code for one in found] == [code]
         assert "nivo+ipi" in found[0].message
-    weak = [strong[0], replace(strong[1], power=0.2)]
-    assert [one.code for one in misgivings_simulated(design, fine, weak)] == ["no_power"]
+    weak = (strong[0], replace(strong[1], power=0.2))
+    found = misgivings_simulated(design, Expectation(tuple(fine), weak, events))
+    assert [one.code for one in found] == ["no_power"]

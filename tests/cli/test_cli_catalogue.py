@@ -95,6 +95,7 @@ def test_explain_says_what_to_expect_and_what_looks_wrong(command: Any) -> None:
     found = command("explain", "much.yaml", "--patients", "20", "--json").json
     assert [arm["patients"] for arm in found["expected"]] == [63, 62]
     assert "unusual_dose" in {one["code"] for one in found["misgivings"]}
+    assert found["events"]["OS"][-1]["month"] == 29 and "Deaths of all arms:" in out
     fast = command("explain", "much.yaml", "--fast", "--json").json
     assert fast["expected"] == [] and len(fast["misgivings"]) == 1
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from mesotrial.analysis.cox import hazard_ratio
 from mesotrial.analysis.endpoints import Outcomes
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from mesotrial.catalogue import Design
 
-__all__ = ["Contrast", "ExpectedArm", "contrasts", "detectable_ratio", "expected_arms", "log_rank_power"]
+__all__ = [
+    *("Contrast", "EventsOverTime", "Expectation", "ExpectedArm"),
+    *("contrasts", "detectable_ratio", "events_over_time", "expectation", "expected_arms", "log_rank_power"),
+]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,64 @@ class Contrast:
     upper: float
     power: float
     detectable: float
+
+
+@dataclass(frozen=True)
+class EventsOverTime:
+    """Expected events of OS or PFS in all arms by calendar month from the first patient in; `times` are the months of single events, sorted."""
+
+    parameter: str
+    times: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+    end_month: float
+
+    def by_quarter(self) -> list[dict[str, float]]:
+        """Return {month, events} every three months and at the end of the trial."""
+        months = [*np.arange(3.0, self.end_month, 3.0).tolist(), self.end_month]
+        return [{"month": month, "events": self.by(month)} for month in months]
+
+    def by(self, month: float) -> float:
+        """Return the events expected by `month`."""
+        return float(self.weights[self.times <= month].sum())
+
+    def month_of(self, events: float) -> float:
+        """Return the month by which `events` are expected, NaN where the trial ends before."""
+        place = int(np.searchsorted(np.cumsum(self.weights), events * (1 - 1e-12)))
+        return float(self.times[place]) if place < self.times.size else math.nan
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What to expect of a trial."""
+
+    arms: tuple[ExpectedArm, ...]
+    contrasts: tuple[Contrast, ...]
+    events: tuple[EventsOverTime, ...]
+
+
+def expectation(design: Design, tables: Mapping[str, pl.DataFrame]) -> Expectation:
+    """Return what to expect of `design`; `tables` are those of a simulated trial of any size."""
+    wanted = [name for name in ("OS", "PFS") if name in design.endpoints]
+    events = tuple(events_over_time(design, tables, name) for name in wanted)
+    return Expectation(expected_arms(design, tables), contrasts(design, tables), events)
+
+
+def events_over_time(design: Design, tables: Mapping[str, pl.DataFrame], parameter: str) -> EventsOverTime:
+    """Return when the events of all arms come, at the design's sizes; `tables` are those of a simulated trial of any size."""
+    import polars as pl
+
+    sizes = {arm.name: arm.n for arm in design.arms}
+    simulated = dict(tables["adsl"].group_by("TRT01P").len().iter_rows())
+    rows = (
+        tables["adtte"]
+        .filter((pl.col("PARAMCD") == parameter) & (pl.col("CNSR") == 0))
+        .join(tables["adsl"].select("USUBJID", "ENRLMO"), on="USUBJID")
+        .select("TRT01P", month=pl.col("ENRLMO") + pl.col("AVAL"))
+        .sort("month")
+    )
+    weights = [sizes[arm] / simulated[arm] for arm in rows["TRT01P"].to_list()]
+    end = design.accrual_months + design.follow_up_months
+    return EventsOverTime(parameter, rows["month"].to_numpy(), np.array(weights, dtype=float), end)
 
 
 def expected_arms(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[ExpectedArm, ...]:

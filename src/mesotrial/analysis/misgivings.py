@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mesotrial.trial.tables import DAYS_PER_MONTH
 
 if TYPE_CHECKING:
-    from mesotrial.analysis.expected import Contrast, ExpectedArm
+    from mesotrial.analysis.expected import Contrast, Expectation, ExpectedArm
     from mesotrial.catalogue import Arm, Design, Regimen
 
 __all__ = ["Misgiving", "misgivings", "misgivings_simulated"]
@@ -41,14 +41,15 @@ def misgivings(design: Design) -> list[Misgiving]:
     return [one for check in (_same_arms, _sizes, _strata, _caps, _doses, _few_scans) for one in check(design)]
 
 
-def misgivings_simulated(design: Design, arms: Sequence[ExpectedArm], contrasts: Sequence[Contrast]) -> list[Misgiving]:
+def misgivings_simulated(design: Design, expected: Expectation) -> list[Misgiving]:
     """Return what a quick simulation shows to be wrong."""
+    arms = expected.arms
     return [
         *_sparse_scans(design, arms),
         *_short_follow_up(design, arms),
-        *_toxic(design, arms),
-        *_failures(design, arms),
-        *_no_power(design, contrasts),
+        *_toxic(arms),
+        *_failures(arms),
+        *_no_power(expected.contrasts),
     ]
 
 
@@ -201,7 +202,7 @@ def _short_follow_up(design: Design, arms: Sequence[ExpectedArm]) -> Iterator[Mi
                 )
 
 
-def _toxic(design: Design, arms: Sequence[ExpectedArm]) -> Iterator[Misgiving]:
+def _toxic(arms: Sequence[ExpectedArm]) -> Iterator[Misgiving]:
     for place, arm in enumerate(arms):
         if arm.stopped_for_toxicity > _MANY_STOP * arm.patients:
             yield Misgiving(
@@ -211,7 +212,7 @@ def _toxic(design: Design, arms: Sequence[ExpectedArm]) -> Iterator[Misgiving]:
             )
 
 
-def _failures(design: Design, arms: Sequence[ExpectedArm]) -> Iterator[Misgiving]:
+def _failures(arms: Sequence[ExpectedArm]) -> Iterator[Misgiving]:
     for place, arm in enumerate(arms):
         if arm.failed:
             share = arm.failed / arm.patients
@@ -220,7 +221,7 @@ def _failures(design: Design, arms: Sequence[ExpectedArm]) -> Iterator[Misgiving
             )
 
 
-def _no_power(design: Design, contrasts: Sequence[Contrast]) -> Iterator[Misgiving]:
+def _no_power(contrasts: Sequence[Contrast]) -> Iterator[Misgiving]:
     for one in contrasts:
         if one.power < _LITTLE_POWER:
             yield Misgiving(

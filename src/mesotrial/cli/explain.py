@@ -12,8 +12,6 @@ from mesotrial.cli.options import DesignName, JsonFlag, QuietFlag
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mesotrial.analysis.expected import Contrast, ExpectedArm
-    from mesotrial.analysis.misgivings import Misgiving
     from mesotrial.catalogue import Arm, Continuous, Design, Regimen
 
 __all__ = ["register", "timeline"]
@@ -60,18 +58,22 @@ def explain(
     """
     from mesotrial.analysis.misgivings import misgivings, misgivings_simulated
     from mesotrial.catalogue import load_design
+    from mesotrial.cli.expecting import counts, expect, said, wrongs
     from mesotrial.cli.output import console, print_json
 
     trial = load_design(design)
-    arms: tuple[ExpectedArm, ...] = ()
-    against: tuple[Contrast, ...] = ()
     wrong = misgivings(trial)
+    expected = None
     if not fast:
-        arms, against = _expected(trial, patients, quiet=quiet or as_json)
-        wrong += misgivings_simulated(trial, arms, against)
+        expected = expect(trial, patients, quiet=quiet or as_json)
+        wrong += misgivings_simulated(trial, expected)
     if as_json:
-        found = {"expected": list(arms), "contrasts": list(against), "misgivings": wrong}
-        print_json(_as_dict(trial) | found)
+        found = {
+            "expected": list(expected.arms) if expected else [],
+            "contrasts": list(expected.contrasts) if expected else [],
+            "events": {one.parameter: one.by_quarter() for one in expected.events} if expected else {},
+        }
+        print_json(_as_dict(trial) | found | {"misgivings": wrong})
         return
     out = console()
     for line in _ranges(design):
@@ -82,9 +84,11 @@ def explain(
         for line in _words(trial):
             out.print(line)
         out.print(_population(trial))
-    if arms:
-        out.print(_counts(arms))
-    for line in (*_tested(against), *_looks_wrong(wrong, fast=fast)):
+    if expected:
+        out.print(counts(expected))
+        for line in said(expected):
+            out.print(line)
+    for line in wrongs(wrong, fast=fast):
         out.print(line)
 
 
@@ -97,20 +101,6 @@ def _ranges(design: str) -> Iterator[str]:
         for one in variables:
             yield f"  {one.name} {one.default}, of {', '.join(map(str, one.values[:12]))}{', ...' if len(one.values) > 12 else ''}"
         yield ""
-
-
-def _expected(design: Design, patients: int, *, quiet: bool) -> tuple[tuple[ExpectedArm, ...], tuple[Contrast, ...]]:
-    from mesotrial.analysis.expected import contrasts, expected_arms
-    from mesotrial.cli.progress import Reporter
-    from mesotrial.run import RequestError
-    from mesotrial.trial import simulate_trial
-
-    if not 2 <= patients <= 100_000:
-        raise RequestError(f"--patients must be from 2 to 100,000, not {patients}")
-    opening = f"A quick simulation of {patients} patients an arm; --fast leaves it out"
-    with Reporter(opening, quiet=quiet) as reporter:
-        tables = simulate_trial(design, patients_per_arm=patients, progress=reporter.progress).tables
-    return expected_arms(design, tables), contrasts(design, tables)
 
 
 def timeline(design: Design, weeks: int = 60) -> Iterator[str]:
@@ -214,51 +204,6 @@ def _arm_rules(arm: Arm) -> Iterator[str]:
     after = arm.after_progression
     if after.death_hazard_factor != 1 or after.note:
         yield f"after progression the hazard of death is multiplied by {after.death_hazard_factor:g}"
-
-
-def _counts(arms: Sequence[ExpectedArm]) -> Table:
-    """Make the table of expected counts, one column an arm."""
-    from mesotrial.cli.output import table
-
-    names = [arm.arm for arm in arms]
-    made = table(f"Expected, from {arms[0].simulated} simulated patients an arm (rough)", "", *names, right=names)
-    made.add_row("Patients", *(str(arm.patients) for arm in arms))
-    for drug in dict.fromkeys(drug for arm in arms for drug in arm.doses):
-        doses = (f"{arm.doses[drug]:,.0f}" if drug in arm.doses else "" for arm in arms)
-        made.add_row(f"Doses of {drug}", *doses)
-    for name, heading in (
-        ("scans", "Scans after baseline"),
-        ("responses", "Responses"),
-        ("progressions", "Progressions or deaths (PFS)"),
-        ("deaths", "Deaths"),
-        ("severe", "Patients with a related event of grade 3 or worse"),
-        ("stopped_for_toxicity", "Patients who stop for side effects"),
-        ("lost", "Lost to follow-up"),
-    ):
-        made.add_row(heading, *(f"{getattr(arm, name):,.0f}" for arm in arms))
-    for name, heading in (("pfs_median", "PFS, median months"), ("os_median", "OS, median months")):
-        values = (getattr(arm, name) for arm in arms)
-        made.add_row(heading, *(f"{value:.1f}" if value == value else "not reached" for value in values))
-    return made
-
-
-def _tested(against: Sequence[Contrast]) -> Iterator[str]:
-    """Say what a comparison of the arms at the end of the trial can find."""
-    for one in against:
-        yield (
-            f"{one.parameter}, {one.arm} against {one.other}, at the end: about {one.events:.0f} events; a two-sided 5 % log-rank test finds a hazard ratio "
-            f"of {one.detectable:.2f} in 80 % of trials. Simulated here: {one.ratio:.2f} ({one.lower:.2f} to {one.upper:.2f})."
-        )
-
-
-def _looks_wrong(wrong: Sequence[Misgiving], *, fast: bool) -> Iterator[str]:
-    yield ""
-    if not wrong:
-        yield "Nothing looks wrong" + (" (without the quick simulation)." if fast else ".")
-        return
-    yield f"What looks wrong ({len(wrong)}):"
-    for one in wrong:
-        yield f"- {one.where}: {one.message}."
 
 
 def _population(design: Design) -> Table:
