@@ -11,6 +11,7 @@ from mesotrial.analysis.expected import (
     contrasts,
     detectable_ratio,
     events_over_time,
+    expectation,
     expected_arms,
     log_rank_power,
 )
@@ -97,6 +98,30 @@ def test_events_over_calendar_time_are_entry_and_time_at_the_planned_size(tables
     assert math.isnan(found.month_of(126)) and found.by(0) == 0
 
 
+def test_looks_of_the_analysis_plan_come_when_their_events_do(tables: dict[str, pl.DataFrame]) -> None:
+    plan = "\nanalysis: {comparator: nivo, alpha: 0.0125, events: 80, looks: [{fraction: 0.5}, {month: 20}]}\n"
+    design = design_from_text(MAPS2 + plan)
+    found = expectation(design, tables)
+    events = found.events[0]
+    assert [one.name for one in found.looks] == ["look 1", "look 2", "final analysis"]
+    assert (found.looks[0].events, found.looks[0].month) == (40, events.month_of(40))
+    assert (found.looks[1].events, found.looks[1].month) == (events.by(20), 20)
+    contrast = found.contrasts[0]
+    assert (contrast.parameter, contrast.arm, contrast.other, contrast.alpha) == ("OS", "nivo+ipi", "nivo", 0.025)
+    assert contrast.events == 80
+    many = design_from_text(MAPS2 + plan.replace("events: 80", "events: 120"))
+    late = misgivings_simulated(many, expectation(many, tables))
+    assert "analysis.events" in {one.where for one in late if one.code == "never_reached"}
+
+
+def test_accrual_of_the_analysis_plan_moves_the_events(tables: dict[str, pl.DataFrame]) -> None:
+    slow = "\nanalysis: {comparator: nivo, accrual: [{months: 10, per_month: 2}, {months: 5, per_month: 21}]}\n"
+    design = design_from_text(MAPS2 + slow)
+    even, written = (events_over_time(one, tables, "OS") for one in (load_design("maps2"), design))
+    assert written.by(12) < even.by(12)
+    assert written.by(math.inf) == pytest.approx(even.by(math.inf))
+
+
 def test_log_rank_power_is_schoenfelds_247_events_for_a_hazard_ratio_of_0_7() -> None:
     # 4 (1.959964 + 0.841621)^2 / ln(0.7)^2 = 246.8 events, two-sided 5 %, 80 % power, equal arms.
     assert log_rank_power(0.7, 246.8, 0.5) == pytest.approx(0.80, abs=0.001)
@@ -116,7 +141,7 @@ def test_what_a_simulation_shows_to_be_wrong(tables: dict[str, pl.DataFrame]) ->
     fine = [replace(arm, pfs_median=8.0, os_median=12.0, stopped_for_toxicity=1.0, failed=0.0) for arm in arms]
     strong = [replace(one, power=0.9) for one in against]
     events = (events_over_time(design, tables, "OS"),)
-    assert misgivings_simulated(design, Expectation(tuple(fine), tuple(strong), events)) == []
+    assert misgivings_simulated(design, Expectation(tuple(fine), tuple(strong), events, ())) == []
     for wrong, code in (
         ({"pfs_median": 2.5}, "sparse_scans"),
         ({"os_median": math.nan}, "short_follow_up"),
@@ -124,9 +149,9 @@ def test_what_a_simulation_shows_to_be_wrong(tables: dict[str, pl.DataFrame]) ->
         ({"failed": 1.0}, "failures"),
     ):
         both = (fine[0], replace(fine[1], **wrong))  # type: ignore[arg-type]
-        found = misgivings_simulated(design, Expectation(both, tuple(strong), events))
+        found = misgivings_simulated(design, Expectation(both, tuple(strong), events, ()))
         assert [one.code for one in found] == [code]
         assert "nivo+ipi" in found[0].message
     weak = (strong[0], replace(strong[1], power=0.2))
-    found = misgivings_simulated(design, Expectation(tuple(fine), weak, events))
+    found = misgivings_simulated(design, Expectation(tuple(fine), weak, events, ()))
     assert [one.code for one in found] == ["no_power"]

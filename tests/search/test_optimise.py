@@ -74,6 +74,17 @@ def test_power_rises_with_patients_and_is_none_for_the_worse_arm() -> None:
     assert power(fast, slow, (200, 200)) == 0
 
 
+def test_power_follows_the_analysis_plan() -> None:
+    random = np.random.default_rng(2)
+    slow, fast = (people(list(random.exponential(scale, 400)), [1] * 400, [0] * 400) for scale in (14.0, 10.0))
+    plain = objective("power", design_from_text(DESIGN)).benefit(slow, fast, (200, 200))
+    plan = "analysis: {endpoint: PFS, comparator: control, alpha: 0.005, events: 100}\n"
+    small = DESIGN.replace('"{size}"', "200").replace("  size: {values: [40, 120]}\n", "")
+    strict = objective("power", design_from_text(small + plan))
+    assert strict.label == "Power (PFS, log-rank)"
+    assert strict.benefit(slow, fast, (200, 200)) < plain / 2
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

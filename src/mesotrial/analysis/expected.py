@@ -20,8 +20,16 @@ if TYPE_CHECKING:
     from mesotrial.catalogue import Design
 
 __all__ = [
-    *("Contrast", "EventsOverTime", "Expectation", "ExpectedArm"),
-    *("contrasts", "detectable_ratio", "events_over_time", "expectation", "expected_arms", "log_rank_power"),
+    *("Contrast", "EventsOverTime", "Expectation", "ExpectedArm", "ExpectedLook"),
+    *(
+        "contrasts",
+        "detectable_ratio",
+        "events_over_time",
+        "expectation",
+        "expected_arms",
+        "log_rank_power",
+        "looks_of",
+    ),
 ]
 
 
@@ -51,11 +59,14 @@ class ExpectedArm:
 
 @dataclass(frozen=True)
 class Contrast:
-    """One arm against another in OS or PFS: expected events of both, the simulated hazard ratio with its 95 % interval, and the power of a log-rank test."""
+    """One arm against another in OS or PFS: expected events of both, the simulated hazard ratio with its 95 % interval, and the power of a
+    two-sided log-rank test at `alpha`, whose chance is `power` for that ratio and 80 % for the ratio `detectable`.
+    """
 
     parameter: str
     arm: str
     other: str
+    alpha: float
     events: float
     ratio: float
     lower: float
@@ -89,19 +100,29 @@ class EventsOverTime:
 
 
 @dataclass(frozen=True)
+class ExpectedLook:
+    """An analysis: its events, and the calendar month in which it is expected, NaN where the trial ends before."""
+
+    name: str
+    events: float
+    month: float
+
+
+@dataclass(frozen=True)
 class Expectation:
-    """What to expect of a trial."""
+    """What to expect of a trial; `looks` are those of the primary endpoint."""
 
     arms: tuple[ExpectedArm, ...]
     contrasts: tuple[Contrast, ...]
     events: tuple[EventsOverTime, ...]
+    looks: tuple[ExpectedLook, ...]
 
 
 def expectation(design: Design, tables: Mapping[str, pl.DataFrame]) -> Expectation:
     """Return what to expect of `design`; `tables` are those of a simulated trial of any size."""
-    wanted = [name for name in ("OS", "PFS") if name in design.endpoints]
-    events = tuple(events_over_time(design, tables, name) for name in wanted)
-    return Expectation(expected_arms(design, tables), contrasts(design, tables), events)
+    events = tuple(events_over_time(design, tables, name) for name in _endpoints(design))
+    looks = looks_of(design, events[0]) if events else ()
+    return Expectation(expected_arms(design, tables), contrasts(design, tables), events, looks)
 
 
 def events_over_time(design: Design, tables: Mapping[str, pl.DataFrame], parameter: str) -> EventsOverTime:
@@ -114,12 +135,23 @@ def events_over_time(design: Design, tables: Mapping[str, pl.DataFrame], paramet
         tables["adtte"]
         .filter((pl.col("PARAMCD") == parameter) & (pl.col("CNSR") == 0))
         .join(tables["adsl"].select("USUBJID", "ENRLMO"), on="USUBJID")
-        .select("TRT01P", month=pl.col("ENRLMO") + pl.col("AVAL"))
-        .sort("month")
     )
+    entry = _entry_months(design, rows["ENRLMO"].to_numpy())
+    rows = rows.select("TRT01P", month=pl.Series(entry) + pl.col("AVAL")).sort("month")
     weights = [sizes[arm] / simulated[arm] for arm in rows["TRT01P"].to_list()]
     end = design.accrual_months + design.follow_up_months
     return EventsOverTime(parameter, rows["month"].to_numpy(), np.array(weights, dtype=float), end)
+
+
+def _entry_months(design: Design, months: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return when patients enter who were simulated to enter evenly: as the analysis plan's accrual says, where it says anything."""
+    if design.analysis is None or not design.analysis.accrual or not design.accrual_months:
+        return months
+    from mesotrial.analysis.power.planning import accrual_of
+
+    total = sum(arm.n for arm in design.arms)
+    accrual = accrual_of(design, design.analysis, total)
+    return np.array([accrual.expected_months(total * month / design.accrual_months) for month in months], dtype=float)
 
 
 def expected_arms(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[ExpectedArm, ...]:
@@ -156,14 +188,21 @@ def expected_arms(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[E
     return tuple(made)
 
 
-def contrasts(design: Design, tables: Mapping[str, pl.DataFrame], alpha: float = 0.05) -> tuple[Contrast, ...]:
-    """Return every arm against the last one in OS and PFS, as the endpoints ask, for a two-sided log-rank test at `alpha`."""
+def contrasts(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[Contrast, ...]:
+    """Return every arm against the comparator as the design's analysis plan says: endpoint, alpha, events of the final analysis.
+
+    Without a plan: OS and PFS, as the endpoints ask, against the last arm, two-sided 5 %. Nothing where arms are judged one by one.
+    """
+    plan = design.analysis
+    if plan is not None and plan.one_arm is not None:
+        return ()
+    alpha = 0.05 if plan is None else 2 * plan.alpha
+    last = next((arm for arm in design.arms if plan is not None and arm.name == plan.comparator), design.arms[-1])
     outcomes = Outcomes(tables)
-    *others, last = design.arms
     made = []
-    for parameter in (name for name in ("OS", "PFS") if name in design.endpoints):
+    for parameter in _endpoints(design):
         second = outcomes.survival(parameter, last.name)
-        for arm in others:
+        for arm in (arm for arm in design.arms if arm.name != last.name):
             first = outcomes.survival(parameter, arm.name)
             found = hazard_ratio(
                 np.concatenate([first.months, second.months]),
@@ -171,15 +210,39 @@ def contrasts(design: Design, tables: Mapping[str, pl.DataFrame], alpha: float =
                 np.arange(first.months.size + second.months.size) < first.months.size,
             )
             events = arm.n * float(first.event.mean()) + last.n * float(second.event.mean())
+            if plan is not None and plan.events is not None and len(design.arms) == 2:
+                events = min(events, float(plan.events))
             share = arm.n / (arm.n + last.n)
-            power = log_rank_power(found.value, events, share, alpha)
-            detectable = detectable_ratio(events, share, alpha)
             made.append(
                 Contrast(
-                    parameter, arm.name, last.name, events, found.value, found.lower, found.upper, power, detectable
+                    *(parameter, arm.name, last.name, alpha, events, found.value, found.lower, found.upper),
+                    power=log_rank_power(found.value, events, share, alpha),
+                    detectable=detectable_ratio(events, share, alpha),
                 )
             )
     return tuple(made)
+
+
+def looks_of(design: Design, events: EventsOverTime) -> tuple[ExpectedLook, ...]:
+    """Return the interim looks of the design's analysis plan, and the final analysis, in order."""
+    plan = design.analysis
+    end = events.end_month
+    found = []
+    for number, look in enumerate(plan.looks if plan is not None else (), start=1):
+        if look.month is not None:
+            found.append(ExpectedLook(f"look {number}", events.by(look.month), look.month))
+        else:
+            target = look.at_events(plan.events if plan is not None else None)
+            found.append(ExpectedLook(f"look {number}", target, events.month_of(target)))
+    if plan is None or plan.events is None:
+        return (*found, ExpectedLook("final analysis", events.by(end), end))
+    return (*found, ExpectedLook("final analysis", float(plan.events), events.month_of(plan.events)))
+
+
+def _endpoints(design: Design) -> list[str]:
+    if design.analysis is not None:
+        return [design.analysis.endpoint]
+    return [name for name in ("OS", "PFS") if name in design.endpoints]
 
 
 def log_rank_power(ratio: float, events: float, share: float, alpha: float = 0.05) -> float:

@@ -49,6 +49,7 @@ def misgivings_simulated(design: Design, expected: Expectation) -> list[Misgivin
         *_short_follow_up(design, arms),
         *_toxic(arms),
         *_failures(arms),
+        *_never_reached(expected),
         *_no_power(expected.contrasts),
     ]
 
@@ -218,6 +219,19 @@ def _failures(arms: Sequence[ExpectedArm]) -> Iterator[Misgiving]:
             share = arm.failed / arm.patients
             yield Misgiving(
                 "failures", f"arms[{place}]", f"the simulation fails for {share:.1%} of the patients of arm {arm.arm!r}"
+            )
+
+
+def _never_reached(expected: Expectation) -> Iterator[Misgiving]:
+    """Looks that wait for more events than the trial has."""
+    for place, look in enumerate(expected.looks):
+        if math.isnan(look.month):
+            most = expected.events[0].by(math.inf)
+            is_final = place == len(expected.looks) - 1
+            yield Misgiving(
+                "never_reached",
+                "analysis.events" if is_final else f"analysis.looks[{place}]",
+                f"the {look.name} waits for {look.events:.0f} events of {expected.events[0].parameter}, and about {most:.0f} come by the end of follow-up",
             )
 
 

@@ -65,10 +65,17 @@ def said(expected: Expectation) -> Iterator[str]:
         shown = shown if shown[-1] == quarters[-1] else [*shown, quarters[-1]]
         listed = ", ".join(f"{one['events']:.0f} by month {one['month']:g}" for one in shown)
         yield f"{'Deaths' if events.parameter == 'OS' else 'Progressions or deaths'} of all arms: {listed}."
+    if len(expected.looks) > 1 or any(look.month != look.month for look in expected.looks):
+        shown_looks = (
+            f"{look.name} at {look.events:.0f} events, {'never' if look.month != look.month else f'month {look.month:.0f}'}"
+            for look in expected.looks
+        )
+        yield f"Analyses of {expected.events[0].parameter}: {'; '.join(shown_looks)}."
     for one in expected.contrasts:
         yield (
-            f"{one.parameter}, {one.arm} against {one.other}, at the end: about {one.events:.0f} events; a two-sided 5 % log-rank test finds a hazard ratio "
-            f"of {one.detectable:.2f} in 80 % of trials. Simulated here: {one.ratio:.2f} ({one.lower:.2f} to {one.upper:.2f})."
+            f"{one.parameter}, {one.arm} against {one.other}, at the final analysis: about {one.events:.0f} events; a two-sided {100 * one.alpha:g} % "
+            f"log-rank test finds a hazard ratio of {one.detectable:.2f} in 80 % of trials. "
+            f"Simulated here: {one.ratio:.2f} ({one.lower:.2f} to {one.upper:.2f})."
         )
 
 

@@ -71,6 +71,7 @@ def explain(
         found = {
             "expected": list(expected.arms) if expected else [],
             "contrasts": list(expected.contrasts) if expected else [],
+            "looks": list(expected.looks) if expected else [],
             "events": {one.parameter: one.by_quarter() for one in expected.events} if expected else {},
         }
         print_json(_as_dict(trial) | found | {"misgivings": wrong})

@@ -25,7 +25,8 @@ OBJECTIVES: Mapping[str, str] = {
     "os_rmst_24": "mean months alive of the first 24 (restricted mean survival time); pfs_rmst_12 likewise; rmst: over the whole trial",
     "orr": "objective response; dcr: disease control",
     "utility": "mean months alive over the trial, minus a number of months (--toxicity-weight) for each patient with a related event of grade 3 or worse",
-    "power": "power of a two-sided 5 % log-rank test of OS against --control, by Schoenfeld's formula; the cost is the number of patients",
+    "power": "power of the final log-rank test against --control, by Schoenfeld's formula; endpoint, alpha and events of the design's analysis, else OS at "
+    "two-sided 5 %; the cost is the number of patients",
 }
 _TIMED = re.compile(r"(os|pfs)_(rate|rmst)_(\d{1,3}(?:\.\d)?)", re.ASCII)
 
@@ -115,7 +116,16 @@ def objective(name: str, design: Design, *, toxicity_weight: float = 3.0) -> Obj
             lambda mine, control, sizes: _curve(mine, "os", months, True) - toxicity_weight * float(mine.severe.mean()),
         )  # fmt: skip
     if name == "power":
-        return Objective(name, "Power (OS, log-rank)", "Patients", True, True, _power)
+        plan = design.analysis
+        if plan is not None and plan.one_arm is not None:
+            raise RequestError(
+                "--objective power compares two arms, and this design judges each by itself (analysis.one_arm)"
+            )
+        which, alpha = ("OS", 0.05) if plan is None else (plan.endpoint, 2 * plan.alpha)
+        return Objective(
+            name, f"Power ({which}, log-rank)", "Patients", True, True,
+            lambda mine, control, sizes: _power(mine, control, sizes, which, alpha, None if plan is None else plan.events),
+        )  # fmt: skip
     known = ", ".join((*OBJECTIVES, "dcr", "rmst"))
     raise RequestError(
         f"no objective is called {name!r}; known: {known}, with other months too (os_rate_12, pfs_rmst_18)"
@@ -153,17 +163,23 @@ def _curve(patients: Patients, which: str, time: float, mean: bool) -> float:
     return float((np.diff(edges) * heights).sum())
 
 
-def _power(patients: Patients, control: Patients | None, sizes: tuple[int, int]) -> float:
+def _power(
+    patients: Patients, control: Patients | None, sizes: tuple[int, int], endpoint: str, alpha: float, final: int | None
+) -> float:
+    """Return the power at the final analysis, which comes with `final` events or at the end of follow-up; interim looks are left out."""
     from mesotrial.analysis import hazard_ratio
     from mesotrial.analysis.expected import log_rank_power
 
     assert control is not None
+    (months, event), (others, other_event) = (
+        (group.os, group.died) if endpoint == "OS" else (group.pfs, group.ended) for group in (patients, control)
+    )
     found = hazard_ratio(
-        np.concatenate([patients.os, control.os]),
-        np.concatenate([patients.died, control.died]),
+        np.concatenate([months, others]),
+        np.concatenate([event, other_event]),
         np.arange(len(patients) + len(control)) < len(patients),
     )
     if found.value >= 1:
         return 0.0  # a test may reject, but for the worse arm
-    events = sizes[0] * float(patients.died.mean()) + sizes[1] * float(control.died.mean())
-    return log_rank_power(found.value, events, sizes[0] / sum(sizes))
+    events = sizes[0] * float(event.mean()) + sizes[1] * float(other_event.mean())
+    return log_rank_power(found.value, min(events, final or math.inf), sizes[0] / sum(sizes), alpha)

@@ -149,7 +149,11 @@ def _arms(
         return judged, None
     if len(names) < 2:
         raise RequestError(f"--objective {target.name} compares two arms, and this design has one")
-    other = names.index(control) if control is not None else next(i for i in reversed(range(len(names))) if i != judged)
+    asked = control if control is not None or design.analysis is None else design.analysis.comparator
+    if asked in names and (control is not None or names.index(asked) != judged):
+        other = names.index(asked)
+    else:
+        other = next(place for place in reversed(range(len(names))) if place != judged)
     if other == judged:
         raise RequestError(f"--arm and --control are the same arm, {names[judged]!r}")
     return judged, other
