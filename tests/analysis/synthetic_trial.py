@@ -212,6 +212,8 @@ def synthetic_tables(
         "ASTDY": onset,
         "AENDY": np.where(rng.random(who.size) < 0.8, onset + 30, np.nan),
         "AEACN": ["DRUG WITHDRAWN" if item[3] >= 3 else "NONE" for item in events],
+        "CORTFL": ["N"] * who.size,
+        "IRAEFL": ["N"] * who.size,
         "TRTEMFL": ["Y"] * who.size,
     }
 

@@ -1,9 +1,11 @@
 """How the toxicity numbers of the drug files follow from published calibration rows; the test compares the files with this.
 
-A patient's events of a term come at a hazard f h 2^(-t / onset) while at risk: f is the patient's proneness (log-normal, mean 1), t the time on
-treatment, onset the time after which the hazard has halved. So P(at least one) = E[1 - exp(-f sum of h X)], with X(T) the integral of 2^(-t / onset) up
-to T. T is the time to progression, cut at the treatment cap: a Weibull curve through two published points of progression-free survival. Given P, h is
-found by bisection. A drug's hazard is what its arm needs beyond the other hazards that act there.
+A patient's events of a term come at a hazard f h k(t): f is the patient's proneness (log-normal, mean 1), t the time on treatment, k the term's kernel. So
+P(at least one) = E[1 - exp(-f sum of h X)], with X(T) the integral of the kernel up to T, the time to progression cut at the treatment cap: a Weibull curve
+through two published points of progression-free survival. Kernels: 2^(-t / onset) while on treatment; (1 - exp(-a t)) exp(-r t) for immune-related
+terms (full blockade, activation at the rate a, tolerance at the rate r that puts half of the events before the published median onset; that trials also count
+the 30 days after the last dose is set against deaths in that time); a count of
+doses for what follows a dose. Given P, h is found by bisection. A drug's hazard is what its arm needs beyond the other hazards that act there.
 """
 
 from __future__ import annotations
@@ -15,13 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from mesotrial.catalogue import TOXICITY_FRAILTY_SD, PublishedResult, load_drug, published_results
+from mesotrial.catalogue.drug import ACTIVATION_PER_DAY, tolerance_rate
 
 MONTHS_PER_YEAR = 12.0
 CYCLE_YEARS = 21 / 365.25
 # Median onset of events of any grade: 8.4 weeks on PD-1 or PD-L1 antibodies (Tang 2021, doi:10.4143/crt.2020.790); taken for the background too [guess].
 PD1_ONSET = 59.0
-# Median onset of immune events on ipilimumab: 6.1 to 6.9 weeks.
+# Of grade 3 or worse 27.5 weeks (Tang 2021).
+PD1_SEVERE_ONSET = 192.0
+# Median onset of immune events on ipilimumab: 6.1 to 6.9 weeks; taken for grade 3 or worse too (7.9 weeks on the combination, Tang 2021).
 CTLA4_ONSET = 45.0
+# Spread between trials of one treatment on the logit, for toxicity.
+TOXICITY_TAU = 0.40
 TERMS = (
     "fatigue", "diarrhoea", "nausea", "dyspnoea", "arthralgia", "pruritus", "hypothyroidism", "infusion-related reaction", "transaminases increased",
 )  # fmt: skip
@@ -38,6 +45,20 @@ NIVOLUMAB_SEVERE = {
     "colitis": 0.3,
 }
 OTHER_SEVERE = 0.5
+# [guess] Those other events by term, as shares of all grades and of grade 3-4; they follow the known profile of PD-1 antibodies (Postow 2018,
+# doi:10.1056/NEJMra1703481; recalled): lipase without symptoms is frequent, heart and muscle rare and dangerous.
+OTHER = {
+    "lipase increased": (0.15, 0.30), "hyperthyroidism": (0.08, 0.0), "adrenal insufficiency": (0.05, 0.08), "nephritis": (0.05, 0.08),
+    "arthritis": (0.08, 0.06), "myositis": (0.03, 0.05), "myocarditis": (0.02, 0.04), "pericarditis": (0.01, 0.02), "pleuritis": (0.02, 0.03),
+    "myalgia": (0.10, 0.01), "dizziness": (0.06, 0.0), "pyrexia": (0.11, 0.01), "influenza-like illness": (0.04, 0.0),
+    "immune-related event, other organ": (0.20, 0.32),
+}  # fmt: skip
+IMMUNE = {"hypothyroidism", "transaminases increased", "pneumonitis", "colitis", "rash"} | set(OTHER) - {
+    "myalgia",
+    "dizziness",
+    "pyrexia",
+    "influenza-like illness",
+}
 # [guess] Ipilimumab's own events by term, as shares of all grades and of grade 3-4.
 IPILIMUMAB = {
     "diarrhoea": (0.22, 0.25),
@@ -46,33 +67,25 @@ IPILIMUMAB = {
     "pruritus": (0.18, 0.02),
     "transaminases increased": (0.12, 0.25),
     "hypophysitis": (0.06, 0.08),
-    "other treatment-related event": (0.10, 0.10),
+    "immune-related event, other organ": (0.10, 0.10),
 }
+# Ipilimumab alone: logit P(grade 3 or worse) = -3.8 + 0.66 ln(trough in mg/L), four doses every three weeks (Feng 2013, doi:10.1158/1078-0432.CCR-12-3243).
+FENG = (-3.8, 0.66, 12 * 7 / 365.25)
 # [guess] Of all grades of an event of tremelimumab, this share is of grade 3 or worse.
 TREMELIMUMAB_SEVERE = 0.4
-# [guess] Chemotherapy by term, as shares of a drug's half of all grades and of grade 3-4.
+# Neutropenia of grade 2 or worse for each of grade 3 or worse, as `trial.myelosuppression` gives it for a platinum-pemetrexed doublet.
+NEUTROPENIA_ANY = 2.1
+# [guess] Severe events of a platinum-pemetrexed doublet that are neither neutropenia nor background, in six cycles.
+OTHER_SEVERE_CHEMOTHERAPY = 0.02
+# [guess] Chemotherapy by term, as shares of a drug's half of all grades and of grade 3-4, neutropenia apart.
 CHEMOTHERAPY = {
-    "pemetrexed": {
-        "neutropenia": (0.20, 0.45), "anaemia": (0.20, 0.25), "fatigue": (0.25, 0.15), "nausea": (0.25, 0.05), "stomatitis": (0.10, 0.10),
-    },
-    "cisplatin": {
-        "nausea": (0.35, 0.15), "vomiting": (0.20, 0.15), "neutropenia": (0.15, 0.40), "creatinine increased": (0.15, 0.15), "anaemia": (0.15, 0.15),
-    },
-    "carboplatin": {
-        "nausea": (0.30, 0.05), "thrombocytopenia": (0.20, 0.30), "neutropenia": (0.20, 0.35), "anaemia": (0.20, 0.25), "constipation": (0.10, 0.05),
-    },
-    "gemcitabine": {
-        "neutropenia": (0.20, 0.50), "thrombocytopenia": (0.20, 0.20), "anaemia": (0.20, 0.15), "fatigue": (0.20, 0.10), "nausea": (0.20, 0.05),
-    },
-    "vinorelbine": {
-        "neutropenia": (0.35, 0.70), "anaemia": (0.20, 0.10), "constipation": (0.20, 0.08), "peripheral neuropathy": (0.15, 0.05), "fatigue": (0.10, 0.07),
-    },
-    "mitomycin": {
-        "thrombocytopenia": (0.35, 0.45), "neutropenia": (0.25, 0.30), "anaemia": (0.20, 0.20), "nausea": (0.20, 0.05),
-    },
-    "vinblastine": {
-        "neutropenia": (0.45, 0.75), "constipation": (0.30, 0.10), "peripheral neuropathy": (0.25, 0.15),
-    },
+    "pemetrexed": {"anaemia": (0.25, 0.45), "fatigue": (0.30, 0.27), "nausea": (0.30, 0.10), "stomatitis": (0.15, 0.18)},
+    "cisplatin": {"nausea": (0.40, 0.25), "vomiting": (0.25, 0.25), "creatinine increased": (0.18, 0.25), "anaemia": (0.17, 0.25)},
+    "carboplatin": {"nausea": (0.37, 0.08), "thrombocytopenia": (0.25, 0.46), "anaemia": (0.25, 0.38), "constipation": (0.13, 0.08)},
+    "gemcitabine": {"thrombocytopenia": (0.25, 0.40), "anaemia": (0.25, 0.30), "fatigue": (0.25, 0.20), "nausea": (0.25, 0.10)},
+    "vinorelbine": {"anaemia": (0.30, 0.33), "constipation": (0.31, 0.27), "peripheral neuropathy": (0.23, 0.17), "fatigue": (0.16, 0.23)},
+    "mitomycin": {"thrombocytopenia": (0.46, 0.64), "anaemia": (0.27, 0.29), "nausea": (0.27, 0.07)},
+    "vinblastine": {"constipation": (0.55, 0.40), "peripheral neuropathy": (0.45, 0.60)},
 }  # fmt: skip
 # A drug carries this share of a doublet's events. Mitomycin and vinblastine share theirs, for with cisplatin they make a doublet of three [guess].
 CHEMOTHERAPY_SHARE = {"mitomycin": 0.25, "vinblastine": 0.25}
@@ -115,22 +128,47 @@ class AtRisk:
         months = median * (np.log(1 / survival) / math.log(2)) ** (1 / shape)
         return cls(np.minimum(months, cap_months) / MONTHS_PER_YEAR)
 
-    def exposure(self, onset_days: float | None) -> np.ndarray:
-        if onset_days is None:
+    def exposure(self, kernel: Kernel) -> np.ndarray:
+        """X(T) in years, or doses: of a hazard that stays (None), halves every so many days (a number), or another kernel."""
+        if kernel is None:
             return self.years
-        rate = math.log(2) * 365.25 / onset_days
+        if isinstance(kernel, Immune):
+            days, rate = self.years * 365.25, tolerance_rate(kernel.onset_days)
+            both = rate + ACTIVATION_PER_DAY
+            return (-np.expm1(-rate * days) / rate + np.expm1(-both * days) / both) / 365.25
+        if isinstance(kernel, Doses):
+            return np.floor(self.years * 365.25 / kernel.every_days) + 1
+        rate = math.log(2) * 365.25 / kernel
         return (1 - np.exp(-rate * self.years)) / rate
 
-    def probability(self, *hazards: tuple[float, float | None]) -> float:
-        """P(at least one event) under hazards per year, each with its onset in days."""
+    def probability(self, *hazards: Pair) -> float:
+        """P(at least one event) under hazards per year (or dose), each with its kernel."""
         node, weight = np.polynomial.hermite_e.hermegauss(24)
         proneness = np.exp(TOXICITY_FRAILTY_SD * node - TOXICITY_FRAILTY_SD**2 / 2)
-        cumulated = sum(hazard * self.exposure(onset) for hazard, onset in hazards)
+        cumulated = sum(hazard * self.exposure(kernel) for hazard, kernel in hazards)
         return float(np.mean(1 - np.exp(-np.outer(cumulated, proneness)) @ (weight / weight.sum())))
 
-    def hazard(self, probability: float, onset_days: float | None, *others: tuple[float, float | None]) -> float:
-        """The hazard per year that gives this probability beside the other hazards."""
-        return bisect(lambda hazard: self.probability((hazard, onset_days), *others), probability, 0, 1000)
+    def hazard(self, probability: float, kernel: Kernel, *others: Pair) -> float:
+        """The hazard per year (or dose) that gives this probability beside the other hazards."""
+        return bisect(lambda hazard: self.probability((hazard, kernel), *others), probability, 0, 1000)
+
+
+@dataclass(frozen=True)
+class Immune:
+    """Autoreactive activation with tolerance: half of the events of an endless treatment begin before `onset_days`."""
+
+    onset_days: float
+
+
+@dataclass(frozen=True)
+class Doses:
+    """What follows each dose, given every so many days."""
+
+    every_days: float
+
+
+Kernel = None | float | Immune | Doses
+Pair = tuple[float, Kernel]
 
 
 def bisect(function: Callable[[float], float], target: float, low: float, high: float) -> float:
@@ -193,24 +231,58 @@ def total(block: Block, grade: int) -> float:
     return sum(hazards[grade] for hazards in block.values())
 
 
+def pd1_kernel(term: str) -> tuple[Kernel, Kernel]:
+    """The kernels of lower grades and of grade 3-4 of a term of PD-1 and PD-L1 antibodies."""
+    if term in IMMUNE:
+        return Immune(PD1_ONSET), Immune(PD1_SEVERE_ONSET)
+    return (Doses(14), Doses(14)) if term == "infusion-related reaction" else (PD1_ONSET, PD1_ONSET)
+
+
+def pairs(block: Block, grade: int) -> list[Pair]:
+    """All hazards of a PD-1 block with their kernels: of any grade (0), of grade 3-4 (1)."""
+    severe: list[Pair] = [(hazards[1], pd1_kernel(term)[1]) for term, hazards in block.items()]
+    lower: list[Pair] = [(hazards[0] - hazards[1], pd1_kernel(term)[0]) for term, hazards in block.items()]
+    return severe + (lower if grade == 0 else [])
+
+
+def of_term(risk: AtRisk, probability: float, term: str, severe: float, *others: Pair) -> tuple[float, float]:
+    """Any grade and grade 3-4 of a term that gives this probability, a share of it `severe`."""
+    low, high = pd1_kernel(term)
+
+    def both(hazard: float) -> float:
+        return risk.probability((hazard * (1 - severe), low), (hazard * severe, high), *others)
+
+    hazard = bisect(both, probability, 0, 1000) if risk.probability(*others) < probability else 0.0
+    return hazard, hazard * severe
+
+
 def nivolumab() -> Block:
     base, risk, javelin = background(), arms()["confirm nivo"], arms()["javelin"]
-    excess = {term: risk.hazard(published("CONFIRM", "nivo", code(term)), PD1_ONSET) - base[term][0] for term in TERMS}
-    any_grade = {term: hazard for term, hazard in excess.items() if hazard > 0}
+    block: Block = {}
+    for term in TERMS:
+        target, beside = published("CONFIRM", "nivo", code(term)), (base[term][0], PD1_ONSET)
+        block[term] = of_term(risk, target, term, NIVOLUMAB_SEVERE.get(term, SELDOM), beside)
+    block = {term: hazards for term, hazards in block.items() if hazards[0] > 0}
     for term in ("pneumonitis", "colitis"):
-        any_grade[term] = javelin.hazard(published("JAVELIN Solid Tumor", "avelumab", code(term)), PD1_ONSET)
-    immune = sum(any_grade[term] for term in ("hypothyroidism", "transaminases increased", "pneumonitis", "colitis"))
-    any_grade["rash"] = javelin.hazard(published("JAVELIN Solid Tumor", "avelumab", "IRAE_ANY"), PD1_ONSET) - immune
-    block = {term: (hazard, hazard * NIVOLUMAB_SEVERE.get(term, SELDOM)) for term, hazard in any_grade.items()}
-    left = risk.hazard(published("CONFIRM", "nivo", "TRAE_G34"), PD1_ONSET) - total(base, 1) - total(block, 1)
-    return block | {"other treatment-related event": (left / OTHER_SEVERE, left)}
+        target = published("JAVELIN Solid Tumor", "avelumab", code(term))
+        block[term] = of_term(javelin, target, term, NIVOLUMAB_SEVERE[term])
+    immune = pairs({term: hazards for term, hazards in block.items() if term in IMMUNE}, 0)
+    block["rash"] = of_term(javelin, published("JAVELIN Solid Tumor", "avelumab", "IRAE_ANY"), "rash", SELDOM, *immune)
+    beside = [(total(base, 1), PD1_ONSET), *pairs(block, 1)]
+    left = risk.hazard(published("CONFIRM", "nivo", "TRAE_G34"), Immune(PD1_SEVERE_ONSET), *beside)
+    return block | {term: (left / OTHER_SEVERE * shares[0], left * shares[1]) for term, shares in OTHER.items()}
 
 
 def avelumab() -> Block:
     """Any grade as nivolumab, whose rarer terms come from JAVELIN anyway; grade 3-4 in all as in JAVELIN, shared out as nivolumab's are."""
-    nivo = {term: hazards for term, hazards in nivolumab().items() if term != "other treatment-related event"}
-    severe = arms()["javelin"].hazard(published("JAVELIN Solid Tumor", "avelumab", "TRAE_G34"), PD1_ONSET)
-    factor = (severe - total(background(), 1)) / total(nivo, 1)
+    nivo = {term: hazards for term, hazards in nivolumab().items() if term not in OTHER}
+    target = published("JAVELIN Solid Tumor", "avelumab", "TRAE_G34")
+
+    def severe(factor: float) -> float:
+        scaled = {term: (hazards[0], hazards[1] * factor) for term, hazards in nivo.items()}
+        return arms()["javelin"].probability((total(background(), 1), PD1_ONSET), *pairs(scaled, 1))
+
+    factor = bisect(severe, target, 0, 10)
     return {term: (hazards[0], hazards[1] * factor) for term, hazards in nivo.items()}
 
 
@@ -245,46 +317,92 @@ def ramucirumab() -> Block:
 
 def ipilimumab() -> Block:
     risk, base, nivo = arms()["checkmate nivo+ipi"], background(), nivolumab()
-    any_grade, g34 = (
-        risk.hazard(
-            published("CheckMate 743", "nivo+ipi", code),
-            CTLA4_ONSET,
-            (total(base, grade) + total(nivo, grade), PD1_ONSET),
-        )
-        for grade, code in enumerate(("TRAE_ANY", "TRAE_G34"))
+    kernel = Immune(CTLA4_ONSET)
+    g34 = risk.hazard(
+        published("CheckMate 743", "nivo+ipi", "TRAE_G34"), kernel, (total(base, 1), PD1_ONSET), *pairs(nivo, 1)
     )
-    return {term: (any_grade * shares[0], g34 * shares[1]) for term, shares in IPILIMUMAB.items()}
+    lower = risk.hazard(
+        published("CheckMate 743", "nivo+ipi", "TRAE_ANY"),
+        kernel,
+        (g34, kernel),
+        (total(base, 0), PD1_ONSET),
+        *pairs(nivo, 0),
+    )
+    return {term: ((lower + g34) * shares[0], g34 * shares[1]) for term, shares in IPILIMUMAB.items()}
+
+
+def ipilimumab_alone_factor() -> float:
+    """What is left of ipilimumab's severe events without nivolumab, at the reference trough: Feng 2013 over CheckMate 743."""
+    intercept, slope, years = FENG
+    trough = trough_mg_per_l("ipilimumab", 1, 42)
+    alone = AtRisk(np.array([years])).hazard(
+        1 / (1 + math.exp(-intercept - slope * math.log(trough))), Immune(CTLA4_ONSET)
+    )
+    return alone / total(ipilimumab(), 1)
 
 
 def tremelimumab() -> Block:
     risk, base = arms()["determine treme"], background()
     diarrhoea = risk.hazard(
-        published("DETERMINE", "treme", "AE_DIARRHOEA_G34"), CTLA4_ONSET, (base["diarrhoea"][1], PD1_ONSET)
+        published("DETERMINE", "treme", "AE_DIARRHOEA_G34"), Immune(CTLA4_ONSET), (base["diarrhoea"][1], PD1_ONSET)
     )
-    colitis = risk.hazard(published("DETERMINE", "treme", "AE_COLITIS_G34"), CTLA4_ONSET)
+    colitis = risk.hazard(published("DETERMINE", "treme", "AE_COLITIS_G34"), Immune(CTLA4_ONSET))
     return {
         term: (hazard / TREMELIMUMAB_SEVERE, hazard)
         for term, hazard in (("diarrhoea", diarrhoea), ("colitis", colitis))
     }
 
 
+def chemotherapy_severe() -> tuple[float, float]:
+    """Severe neutropenia, and all severe related events, on platinum-pemetrexed.
+
+    The compromise with the smallest largest misfit between CheckMate 743, IND.227 and EMPHACIS.
+
+    The three contradict each other, for EMPHACIS had as many patients with severe neutropenia alone as the others had with any severe event.
+    """
+    wanted = {("CheckMate 743", "TRAE_G34"), ("IND.227/KEYNOTE-483", "TRAE_G34"), ("EMPHACIS", "AE_NEUTROPENIA_G34")}
+    rows = [
+        row
+        for row in published_results(roles=["calibration"])
+        if (row.trial, row.code) in wanted and row.arm in ("chemo", "cis+pem") and row.scored
+    ]
+    assert len(rows) == 3
+
+    def logit(share: float) -> float:
+        return math.log(share / (1 - share))
+
+    base = arms()["checkmate chemo"].probability((total(background(), 1), PD1_ONSET))
+
+    def both(neutropenia: float) -> tuple[float, float]:
+        return neutropenia, 1 - (1 - neutropenia) * (1 - base) * (1 - OTHER_SEVERE_CHEMOTHERAPY)
+
+    def misfit(neutropenia: float) -> float:
+        found = both(neutropenia)
+        return max(
+            abs(logit(found[row.code == "TRAE_G34"]) - logit((row.value or 0) / 100))
+            / math.hypot(row.se or 0, TOXICITY_TAU)
+            for row in rows
+        )
+
+    return both(min(np.arange(0.05, 0.4, 0.001), key=misfit))
+
+
 def chemotherapy(drug: str) -> Block:
-    """Events per cycle of one drug: pemetrexed and the platinum carry half each of what their doublet causes; other drugs by class."""
+    """Events per cycle of one drug, neutropenia apart: pemetrexed and the platinum carry half each of what their doublet causes; other drugs by class."""
     half = CHEMOTHERAPY_SHARE.get(drug, 0.5)
     risk, base = arms()["checkmate chemo"], background()
-    any_grade, g34 = (
-        risk.hazard(published("CheckMate 743", "chemo", code), None, (total(base, grade), PD1_ONSET))
-        * CYCLE_YEARS
-        * half
-        for grade, code in enumerate(("TRAE_ANY", "TRAE_G34"))
-    )
+    target = published("CheckMate 743", "chemo", "TRAE_ANY")
+    without = 1 - (1 - target) / (1 - NEUTROPENIA_ANY * chemotherapy_severe()[0])
+    any_grade = risk.hazard(without, None, (total(base, 0), PD1_ONSET)) * CYCLE_YEARS * half
+    g34 = risk.hazard(OTHER_SEVERE_CHEMOTHERAPY, None) * CYCLE_YEARS * half
     return {term: (any_grade * shares[0], g34 * shares[1]) for term, shares in CHEMOTHERAPY[drug].items()}
 
 
 def fractions(arm: str, risk: str, onset_days: float | None) -> tuple[float, float]:
     """Of grade 3-4 events, the shares that end treatment and that are fatal."""
-    codes = ("TRAE_G34", "DISC_TOX", "DEATH_TOX")
-    severe, stop, fatal = (arms()[risk].hazard(published("CheckMate 743", arm, code), onset_days) for code in codes)
+    severe = chemotherapy_severe()[1] if arm == "chemo" else published("CheckMate 743", arm, "TRAE_G34")
+    targets = (severe, *(published("CheckMate 743", arm, code) for code in ("DISC_TOX", "DEATH_TOX")))
+    severe, stop, fatal = (arms()[risk].hazard(target, onset_days) for target in targets)
     return stop / severe, fatal / severe
 
 
@@ -322,16 +440,17 @@ if __name__ == "__main__":
         print(drug, "total", [round(total(block, grade), 3) for grade in (0, 1)])
         for term, hazards in block.items():
             print(
-                f"    - {{term: {term}, any_hazard_per_year: {hazards[0]:.3f}, g34_hazard_per_year: {hazards[1]:.3f}}}"
+                f"    - {{term: {term}, any_hazard_per_year: {hazards[0]:.3g}, g34_hazard_per_year: {hazards[1]:.3g}}}"
             )
     for drug in CHEMOTHERAPY:
         print(drug, [round(total(chemotherapy(drug), grade), 4) for grade in (0, 1)])
         for term, per_cycle in chemotherapy(drug).items():
-            print(f"    - {{term: {term}, any_per_cycle: {per_cycle[0]:.4f}, g34_per_cycle: {per_cycle[1]:.4f}}}")
+            print(f"    - {{term: {term}, any_per_cycle: {per_cycle[0]:.3g}, g34_per_cycle: {per_cycle[1]:.3g}}}")
     print(
         "fractions", fractions("nivo+ipi", "checkmate nivo+ipi", PD1_ONSET), fractions("chemo", "checkmate chemo", None)
     )
     print("bevacizumab stopped", bevacizumab_stop_fraction())
+    print("chemotherapy, severe", chemotherapy_severe(), "ipilimumab alone", ipilimumab_alone_factor())
     print(
         "troughs",
         trough_mg_per_l("tremelimumab", 10, 28),

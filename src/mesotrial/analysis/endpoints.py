@@ -38,7 +38,7 @@ SUBGROUPS: Mapping[str, tuple[str, str | int] | None] = {
 
 _CONTROLLED = ("CR", "PR", "SD")
 _BEST = {"ORR": ("CR", "PR"), "DCR": _CONTROLLED, "PD_BEST": ("PD",)}
-_SAFETY = ("TRAE_ANY", "TRAE_G34", "DISC_TOX", "DEATH_TOX")
+_SAFETY = ("TRAE_ANY", "TRAE_G34", "IRAE_ANY", "IRAE_G34", "DISC_TOX", "DEATH_TOX")
 _NEAR_SCAN_DAYS = 28.0  # disease control "at 12 weeks" is read off the scan nearest to it, within four weeks
 
 
@@ -182,7 +182,9 @@ class Outcomes:
                 return None
             return self._flag(events.filter(severe) if degree == "G34" else events)
         related = events.filter(pl.col("AEREL") == "Y")
-        if code == "TRAE_G34":
+        if code.startswith("IRAE_"):
+            related = related.filter(pl.col("IRAEFL") == "Y")
+        if code.endswith("_G34"):
             related = related.filter(severe)
         elif code == "DISC_TOX":
             related = related.filter(pl.col("AEACN") == "DRUG WITHDRAWN")

@@ -61,7 +61,17 @@ class StopRulesFile(FileModel):
     """When treatment ends besides progression."""
 
     toxicity_grade: Grade = Field(
-        d.StopRules.toxicity_grade, description="lowest grade of an event that can end treatment"
+        d.StopRules.toxicity_grade, description="lowest grade of an event that can end treatment with its drug"
+    )
+    hold_grade: Grade = Field(
+        d.StopRules.hold_grade,
+        description="lowest grade of an immune-related event that holds treatment until it resolves",
+    )
+    steroid_grade: Grade = Field(
+        d.StopRules.steroid_grade, description="lowest grade of an immune-related event that is treated with steroids"
+    )
+    steroid_effect: Share = Field(
+        d.StopRules.steroid_effect, description="share that steroids take off the autoreactive drive [guess]"
     )
     dropout_per_year: RatePerYear = Field(
         d.StopRules.dropout_per_year, description="rate of leaving the trial for no stated reason, per year"

@@ -22,7 +22,7 @@ from mesotrial.catalogue._file_schema import (
 __all__ = ["DrugFile"]
 
 Hazard = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1000)]
-Driver = Literal["constant", "ctla4_trough", "cycle"]
+Driver = Literal["constant", "cycle", "immune", "ctla4_trough", "dose", "myelosuppression"]
 ParameterName = Literal["CL", "V1", "Q", "V2", "CL_Emax", "CL_T50", "CL_Hill"]
 Unit = Literal["L/day", "L/h", "mL/min", "L", "mL", "1/day", "1/h", "day", "h", "1"]
 
@@ -135,9 +135,12 @@ class EffectFile(Sourced):
 class EventDefaults(Sourced):
     """What the events of a block have in common."""
 
-    driver: Driver | None = Field(None, description="constant, ctla4_trough or cycle")
+    driver: Driver | None = Field(None, description="constant, cycle, immune, ctla4_trough, dose or myelosuppression")
     onset_days: Amount | None = Field(
-        None, description="median day of onset: the hazard halves every so many days of treatment"
+        None, description="median day of onset: half of the events of an endless treatment begin before it"
+    )
+    g34_onset_days: Amount | None = Field(
+        None, description="the same for grade 3 or worse, where it differs; drivers immune and ctla4_trough"
     )
     duration_days: Hazard | None = Field(None, description="median duration in days")
     stop_fraction: Share | None = Field(None, description="share of grade 3-4 events that end treatment")
@@ -149,6 +152,10 @@ class EventDefaults(Sourced):
     trough_exponent: Number | None = Field(
         None, description="hazards grow as (trough / reference)^exponent, for driver ctla4_trough"
     )
+    alone_factor: Share | None = Field(
+        None, description="what is left of the hazards without a PD-1 or PD-L1 antibody, for driver ctla4_trough"
+    )
+    lag_days: Amount | None = Field(None, description="mean days from a dose to an event, for driver dose")
 
 
 class EventFile(EventDefaults):
@@ -160,6 +167,11 @@ class EventFile(EventDefaults):
     g34_hazard_per_year: Hazard | None = Field(None, description="events of grade 3 or worse, per year at risk")
     any_per_cycle: Hazard | None = Field(None, description="events of any grade, per cycle")
     g34_per_cycle: Hazard | None = Field(None, description="events of grade 3 or worse, per cycle")
+    any_per_dose: Hazard | None = Field(None, description="events of any grade, per dose, for driver dose")
+    g34_per_dose: Hazard | None = Field(None, description="events of grade 3 or worse, per dose, for driver dose")
+    log_kill: Hazard | None = Field(
+        None, description="log kill of dividing marrow cells by the reference exposure, for driver myelosuppression"
+    )
 
 
 class ToxicityFile(EventDefaults):

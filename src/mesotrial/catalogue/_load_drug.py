@@ -33,6 +33,12 @@ _UNITS = {
 _TWO_COMPARTMENTS = ("CL", "V1", "Q", "V2")
 _CHANGING = ("CL_Emax", "CL_T50", "CL_Hill")
 _NEEDED = {"cytotoxic": _TWO_COMPARTMENTS, "antibody": _TWO_COMPARTMENTS, "kpd": ()}
+_DRIVER_NEEDS = {
+    "immune": ("onset_days",),
+    "ctla4_trough": ("onset_days", "reference_trough_mg_per_l", "trough_exponent"),
+    "dose": ("any_per_dose", "g34_per_dose", "lag_days"),
+    "myelosuppression": ("log_kill",),
+}
 _DAYS_PER_YEAR = 365.25
 
 
@@ -192,15 +198,18 @@ def _events(document: Document, block: str) -> tuple[d.Toxicity, ...]:
 def _event(document: Document, path: FieldPath, item: Mapping[str, Any]) -> d.Toxicity:
     driver = item.get("driver")
     if driver is None:
-        raise document.error(path, "has no driver; expected: constant, ctla4_trough or cycle")
+        raise document.error(
+            path, "has no driver; expected: constant, cycle, immune, ctla4_trough, dose or myelosuppression"
+        )
     if driver == "cycle":
         cycle_days, any_grade, g34 = _all_given(document, path, item, ("cycle_days", "any_per_cycle", "g34_per_cycle"))
         any_grade, g34 = any_grade * _DAYS_PER_YEAR / cycle_days, g34 * _DAYS_PER_YEAR / cycle_days
+    elif driver in ("dose", "myelosuppression"):
+        any_grade = g34 = 0.0
     else:
         any_grade, g34 = _all_given(document, path, item, ("any_hazard_per_year", "g34_hazard_per_year"))
-    if driver == "ctla4_trough":
-        _all_given(document, path, item, ("reference_trough_mg_per_l", "trough_exponent"))
-    if g34 > any_grade:
+    _all_given(document, path, item, _DRIVER_NEEDS.get(driver, ()))
+    if max(g34, item.get("g34_per_dose") or 0.0) > max(any_grade, item.get("any_per_dose") or 0.0):
         raise document.error(path, "events of grade 3-4 are counted among those of any grade, and cannot be more")
     return build(
         d.Toxicity,

@@ -50,10 +50,18 @@ class Population:
 
 @dataclass(frozen=True)
 class StopRules:
-    """When treatment ends besides progression: an event of at least ``toxicity_grade``; drop-out at a constant rate."""
+    """What is done about adverse events, and drop-out at a constant rate.
+
+    An event of at least ``toxicity_grade`` can end treatment with the drug it comes from. Other immune-related events hold the drugs that cause them from
+    ``hold_grade`` on, until they have resolved; from ``steroid_grade`` on they are treated with steroids, which take the share ``steroid_effect`` off the
+    autoreactive drive.
+    """
 
     toxicity_grade: int = 3
     dropout_per_year: float = 0.0
+    hold_grade: int = 2
+    steroid_grade: int = 3
+    steroid_effect: float = 0.7
 
 
 @dataclass(frozen=True)

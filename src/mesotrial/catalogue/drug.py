@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from mesotrial.catalogue.regimen import DoseUnit, Regimen
 
 __all__ = [
-    "COVARIATES", "PK", "TOXICITY_FRAILTY_SD", "Drug", "Effect", "FlagRule", "PKCovariate", "PKParameter", "RegimenFlag", "Status", "Toxicity",
+    "ACTIVATION_PER_DAY", "COVARIATES", "PK", "TOXICITY_FRAILTY_SD", "Drug", "Effect", "FlagRule", "PKCovariate", "PKParameter", "RegimenFlag", "Status",
+    "Toxicity", "tolerance_rate",
 ]  # fmt: skip
 
 Status = Literal["verified", "recalled", "derived", "guess"]
@@ -19,6 +21,8 @@ COVARIATES = (
 )  # fmt: skip
 TOXICITY_FRAILTY_SD = 0.8
 """SD of the log of a patient's proneness to adverse events, shared by all terms: [guess], the order of size used for immune-related events."""
+ACTIVATION_PER_DAY = 0.035
+"""Rate at which a patient's autoreactive activation follows the blockade that drives it: [guess], 0.02 to 0.05 a day being likely."""
 
 
 @dataclass(frozen=True)
@@ -128,24 +132,32 @@ class Effect:
 class Toxicity:
     """Events of one term that this drug adds to the background (see `background_toxicity`).
 
-    Hazards are per year on treatment, on the first day of it, for a patient of average proneness. They halve every ``onset_days`` of treatment (None: they
-    stay), so that without an end half of the events to come begin before that day; `relative_hazard` gives the factor. Proneness is shared by all terms of
-    a patient, log-normal with mean 1 and SD of the log TOXICITY_FRAILTY_SD. ``any`` counts all grades, ``g34`` those of grade 3 or worse among them, of
-    which ``stop_fraction`` end treatment and ``fatal_fraction`` are fatal.
+    Hazards are for a patient of average proneness, which is shared by all terms of a patient, log-normal with mean 1 and SD of the log TOXICITY_FRAILTY_SD.
+    ``any`` counts all grades, ``g34`` those of grade 3 or worse among them, of which ``stop_fraction`` end treatment and ``fatal_fraction`` are fatal.
+    ``duration_days`` is the median; None means that the event does not resolve.
 
     driver:
-        ``constant`` needs no concentration; ``cycle`` neither, and the hazards equal ``any_per_cycle`` and ``g34_per_cycle`` in each ``cycle_days``;
-        ``ctla4_trough`` holds at a trough of ``reference_trough_mg_per_l`` and grows as (trough / reference)^``trough_exponent``.
+        ``constant``: per year on treatment, on the first day of it. The hazard halves every ``onset_days`` (None: it stays), so that without an end half of
+        the events to come begin before that day; `relative_hazard` gives the factor.
+        ``cycle``: the same, written as ``any_per_cycle`` and ``g34_per_cycle`` in each ``cycle_days``.
+        ``immune``: per year at full activation. A latent autoreactive activation follows the blockade of PD-1 or PD-L1 (1 when it is full, so flat at
+        clinical doses) at ACTIVATION_PER_DAY, and tolerance lowers the hazard so that without an end half of the events begin before ``onset_days``
+        (of grade 3 or worse: ``g34_onset_days`` where given). It lasts as long as the drug does, not only until the next dose is due.
+        ``ctla4_trough``: as ``immune``, with a drive of (trough / ``reference_trough_mg_per_l``)^``trough_exponent``; ``alone_factor`` times that where
+        no PD-1 or PD-L1 antibody is there.
+        ``dose``: ``any_per_dose`` and ``g34_per_dose`` follow each dose with a delay of ``lag_days`` on average.
+        ``myelosuppression``: neutropenia graded by the count itself, which each dose lowers: ``log_kill`` of dividing cells at the reference exposure.
     """
 
     term: str
     body_system: str
     any_hazard_per_year: float
     g34_hazard_per_year: float
-    driver: Literal["constant", "ctla4_trough", "cycle"]
+    driver: Literal["constant", "cycle", "immune", "ctla4_trough", "dose", "myelosuppression"]
     source: str
     status: Status
     onset_days: float | None = None
+    g34_onset_days: float | None = None
     duration_days: float | None = None
     stop_fraction: float = 0.0
     fatal_fraction: float = 0.0
@@ -154,6 +166,22 @@ class Toxicity:
     g34_per_cycle: float | None = None
     reference_trough_mg_per_l: float | None = None
     trough_exponent: float | None = None
+    alone_factor: float = 1.0
+    any_per_dose: float | None = None
+    g34_per_dose: float | None = None
+    lag_days: float | None = None
+    log_kill: float | None = None
+
+    @property
+    def is_immune(self) -> bool:
+        """Whether the event comes from autoreactive activation."""
+        return self.driver in ("immune", "ctla4_trough")
+
+    @property
+    def tolerance_per_day(self) -> tuple[float, float]:
+        """The rates at which tolerance lowers the hazard of grade 3 or worse, and of lower grades, for immune-related terms."""
+        assert self.onset_days is not None
+        return tolerance_rate(self.g34_onset_days or self.onset_days), tolerance_rate(self.onset_days)
 
     def relative_hazard(self, start_day: float, end_day: float) -> float:
         """Give the mean hazard from ``start_day`` to ``end_day`` of treatment, relative to the first day's."""
@@ -161,6 +189,22 @@ class Toxicity:
             return 1.0
         rate, days = math.log(2) / self.onset_days, end_day - start_day
         return math.exp(-rate * start_day) * (-math.expm1(-rate * days) / (rate * days) if days > 0 else 1.0)
+
+
+@cache
+def tolerance_rate(onset_days: float) -> float:
+    """Return the rate r per day for which half of the events of a hazard (1 - exp(-k t)) exp(-r t) begin before ``onset_days``, k = ACTIVATION_PER_DAY."""
+
+    def early(rate: float) -> float:
+        both = rate + ACTIVATION_PER_DAY
+        until = -math.expm1(-rate * onset_days) / rate + math.expm1(-both * onset_days) / both
+        return until / (1 / rate - 1 / both)
+
+    low, high = 1e-6, 10.0
+    for _ in range(100):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if early(middle) < 0.5 else (low, middle)
+    return math.sqrt(low * high)
 
 
 @dataclass(frozen=True)

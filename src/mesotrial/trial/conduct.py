@@ -14,12 +14,13 @@ import numpy as np
 from mesotrial.trial.hazards import background_per_day, crossing_day, person_risk, tumour_risk
 from mesotrial.trial.journal import Journal
 from mesotrial.trial.recist import CONFIRMATION_DAYS, Response, measured_sum_mm
+from mesotrial.trial.safety import EMERGENT_DAYS, Safety
 from mesotrial.trial.toxicity import FATAL_GRADE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mesotrial.catalogue import Scans
+    from mesotrial.catalogue import Drug, Scans
     from mesotrial.engine import Doses, Simulator, State
     from mesotrial.population import Cohort
     from mesotrial.trial.plan import ArmPlan
@@ -39,8 +40,7 @@ class Clinic:
     scans: Scans
     dosed: dict[str, tuple[str, ...]]
     concentrations: dict[str, str]
-    half_life_days: dict[str, float]
-    cytotoxic: frozenset[str]
+    drugs: dict[str, Drug]
     traced: int
 
 
@@ -66,7 +66,11 @@ class Course:
         default_factory=lambda: Journal("row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "code")
     )
     dosing: Journal = field(default_factory=lambda: Journal("row", "regimen", "mg", "day"))
-    events: Journal = field(default_factory=lambda: Journal("row", "term", "grade", "onset_day", "withdraws"))
+    events: Journal = field(
+        default_factory=lambda: Journal(
+            "row", "term", "grade", "onset_day", "end_day", "action", "steroids", "emergent"
+        )
+    )
     traces: list[tuple[str, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
 
     @property
@@ -170,8 +174,7 @@ class _Visits:
             stopped=np.full(n, "ONGOING", dtype="<U16"),
             code=np.zeros(n, dtype=np.int64),
         )
-        self.first_dose = {regimen.drug: nan.copy() for regimen in plan.regimens}
-        self.last_dose = {regimen.drug: nan.copy() for regimen in plan.regimens}
+        self.safety = Safety(cohort, plan, toxicities, clinic)
         self._trace(np.zeros(1), self.volume[None, : clinic.traced].T, {}, np.arange(min(clinic.traced, n)))
 
     def anybody(self) -> bool:
@@ -198,7 +201,7 @@ class _Visits:
 
         failed = self.state.code != 0
         death, symptoms, lesion = self._clinical_events(grid, on_grid, failed)
-        withdrawn, fatal = self._adverse_events(start, end, on_grid, np.fmin(course.end_day[self.rows], death))
+        fatal = self._adverse_events(start, end, on_grid, np.fmin(course.end_day[self.rows], death))
         death = np.fmin(death, fatal)
         limit = np.fmin(course.end_day[self.rows], death)
         fresh = np.isnan(course.progression_day[self.rows])
@@ -223,7 +226,7 @@ class _Visits:
             {drug: on_grid[name] for drug, name in self.clinic.concentrations.items()},
             self.rows,
         )
-        self._stop_treatment(end, dead, withdrawn)
+        self._stop_treatment(end, dead)
         course.code[self.rows[failed]] = self.state.code[failed]
         course.end_day[self.rows[failed]] = np.minimum(course.end_day[self.rows[failed]], self.state.time_days[failed])
         self._keep(~dead & ~failed & (course.end_day[self.rows] > end))
@@ -237,7 +240,11 @@ class _Visits:
 
     def _after_progression_log(self, cohort: Cohort) -> NDArray[np.float64]:
         """Return the log hazard ratio of death after progression: in first line, chemotherapy follows for those who have not had it."""
-        had = self.plan.given[:, [regimen.drug in self.clinic.cytotoxic for regimen in self.plan.regimens]].any(axis=1)
+        cytotoxic = [
+            any(effect.on == "cytotoxic" for effect in self.clinic.drugs[regimen.drug].effects)
+            for regimen in self.plan.regimens
+        ]
+        had = self.plan.given[:, cytotoxic].any(axis=1)
         first = np.where(had, self.readout["progressed_first_log"], self.readout["progressed_naive_log"])
         return np.where(cohort.covariates["first_line"] > 0, first, 0.0)
 
@@ -250,12 +257,12 @@ class _Visits:
         for place, regimen in enumerate(plan.regimens):
             if start not in plan.due[place]:
                 continue
-            position = np.flatnonzero(treated & plan.given[self.rows, place])
+            allowed = self.safety.may_have(regimen.drug, self.rows, start)
+            position = np.flatnonzero(treated & plan.given[self.rows, place] & allowed)
             rows = self.rows[position]
             mg = plan.dose_mg[rows, place]
             course.last_dose_day[rows] = start
-            self.last_dose[regimen.drug][rows] = start
-            self.first_dose[regimen.drug][rows] = np.fmin(self.first_dose[regimen.drug][rows], start)
+            self.safety.dose(place, rows, start)
             course.dosing.add(row=rows, regimen=np.full(len(rows), place), mg=mg, day=np.full(len(rows), start))
             for name in self.clinic.dosed.get(regimen.drug, ()):
                 patient.append(position)
@@ -326,59 +333,38 @@ class _Visits:
 
     def _adverse_events(
         self, start: float, end: float, on_grid: dict[str, NDArray[np.float64]], limit: NDArray[np.float64]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Return who has to stop treatment and the day of a fatal event (NaN: none), shape of `rows`."""
-        withdrawn, fatal = np.zeros(len(self.rows), dtype=bool), np.full(len(self.rows), np.nan)
-        exposed = {}
-        for drug, last in self.last_dose.items():
-            at_risk = start <= last[self.rows] + self._interval(drug)
-            exposed[drug] = np.where(at_risk, self.first_dose[drug][self.rows], np.nan)
-        exposed[""] = np.fmin.reduce(list(exposed.values()))
-        levels = {
-            drug: np.nan_to_num(on_grid[name][:, -1]) * self._share_left_at_trough(drug, end)
-            for drug, name in self.clinic.concentrations.items()
-        }
-        events = self.toxicities.interval(self.rows, start, end, exposed, levels)
+    ) -> NDArray[np.float64]:
+        """Note the adverse events of the interval and act on them; return the day of a fatal one (NaN: none), shape of `rows`."""
+        levels = {drug: np.nan_to_num(on_grid[name][:, -1]) for drug, name in self.clinic.concentrations.items()}
+        events = self.safety.interval(self.rows, start, end, levels)
         position = np.searchsorted(self.rows, events.row)
-        alive = events.onset_day < limit[position]
+        events, position = events.of(kept := events.onset_day < limit[position]), position[kept]
+        action, steroids = self.safety.act(events)
         self.course.events.add(
-            row=events.row[alive],
-            term=events.term[alive],
-            grade=events.grade[alive],
-            onset_day=events.onset_day[alive],
-            withdraws=events.withdraws[alive],
+            row=events.row,
+            term=events.term,
+            grade=events.grade,
+            onset_day=events.onset_day,
+            end_day=events.end_day,
+            action=action,
+            steroids=steroids,
+            emergent=events.onset_day <= self.course.last_dose_day[events.row] + EMERGENT_DAYS,
         )
-        withdrawn[position[alive & events.withdraws]] = True
-        deadly = alive & (events.grade == FATAL_GRADE)
+        fatal = np.full(len(self.rows), np.nan)
+        deadly = events.grade == FATAL_GRADE
         np.fmin.at(fatal, position[deadly], events.onset_day[deadly])
-        return withdrawn, fatal
+        return fatal
 
-    def _share_left_at_trough(self, drug: str, day: float) -> float:
-        """Return what the half-life leaves of today's plasma level when the drug is due next: the trough to come."""
-        half_life = self.clinic.half_life_days.get(drug)
-        coming = [
-            due
-            for place, regimen in enumerate(self.plan.regimens)
-            if regimen.drug == drug
-            for due in self.plan.due[place]
-            if due >= day
-        ]
-        return 2.0 ** (-(min(coming) - day) / half_life) if coming and half_life else 1.0
-
-    def _interval(self, drug: str) -> float:
-        return max(
-            (regimen.phases[0].cycle_days for regimen in self.plan.regimens if regimen.drug == drug), default=0.0
-        )
-
-    def _stop_treatment(self, end: float, dead: NDArray[np.bool_], withdrawn: NDArray[np.bool_]) -> None:
+    def _stop_treatment(self, end: float, dead: NDArray[np.bool_]) -> None:
         """Decide who gets no further dose, and why."""
         course, rows = self.course, self.rows
+        stopped, last_due = self.safety.left(rows)
         reasons = (
             ("DEATH", dead),
-            ("TOXICITY", withdrawn),
+            ("TOXICITY", stopped),
             ("PROGRESSION", ~np.isnan(course.progression_day[rows]) & (self.plan.arm.on_progression == "stop")),
             ("DROP-OUT", course.lost[rows] & (course.end_day[rows] <= end)),
-            ("COMPLETED", self.plan.last_due_day[rows] < end),
+            ("COMPLETED", last_due < end),
         )
         for reason, who in reasons:
             stopping = who & self.on_treatment[rows]

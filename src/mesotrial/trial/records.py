@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mesotrial.trial.care import ACTIONS
 from mesotrial.trial.censoring import Timeline, overall_survival, progression_free_survival, response_duration
 from mesotrial.trial.recist import CODES
 from mesotrial.trial.tables import DAYS_PER_MONTH, empty_table, typed
@@ -234,11 +235,9 @@ def _adtte(keys: _Keys, design: Design, course: Course) -> pl.DataFrame:
 def _adae(keys: _Keys, course: Course) -> pl.DataFrame:
     events = course.events
     kept = events["onset_day"] <= course.end_day[events["row"]]
-    rows, grade, onset = events["row"][kept], events["grade"][kept], events["onset_day"][kept]
+    rows, grade, onset, end = (events[name][kept] for name in ("row", "grade", "onset_day", "end_day"))
     terms = [course.terms[place] for place in events["term"][kept]]
-    duration = [np.nan if one.toxicity.duration_days is None else one.toxicity.duration_days for one in terms]
-    end = onset + np.array(duration, dtype=float)
-    end[(end > course.end_day[rows]) | (grade == FATAL_GRADE)] = np.nan
+    end = np.where((end > course.end_day[rows]) | (grade == FATAL_GRADE), np.nan, end)
     return typed(
         "adae",
         {
@@ -250,8 +249,10 @@ def _adae(keys: _Keys, course: Course) -> pl.DataFrame:
             "AETRT": [one.drug or "background" for one in terms],
             "ASTDY": onset,
             "AENDY": end,
-            "AEACN": np.where(events["withdraws"][kept], "DRUG WITHDRAWN", "NONE").tolist(),
-            "TRTEMFL": ["Y"] * len(rows),
+            "AEACN": np.asarray(ACTIONS, dtype=object)[events["action"][kept]].tolist(),
+            "CORTFL": _yn(events["steroids"][kept].astype(bool)),
+            "IRAEFL": ["Y" if one.toxicity.is_immune else "N" for one in terms],
+            "TRTEMFL": _yn(events["emergent"][kept].astype(bool)),
         },
     )
 

@@ -250,17 +250,12 @@ def simulate_chunk(
         cohort,
         plan,
         plan_scans(design.scans, cohort, horizon),
-        Toxicities(terms, cohort, TOXICITY_FRAILTY_SD, design.arms[arm].stop_rules.toxicity_grade),
+        Toxicities(terms, cohort, TOXICITY_FRAILTY_SD),
         Clinic(
             design.scans,
             dict(model.assembly.dosed),
             dict(model.concentrations),
-            {
-                drug.name: drug.pk.label_half_life_days
-                for drug in model.drugs
-                if drug.pk and drug.pk.label_half_life_days
-            },
-            frozenset(drug.name for drug in model.drugs if any(effect.on == "cytotoxic" for effect in drug.effects)),
+            {drug.name: drug for drug in model.drugs},
             traced,
         ),
         cut_day=cut_day,

@@ -185,8 +185,16 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("AETRT", "text", "Drug the event is attributed to"),
                 Column("ASTDY", "number", "Day of onset", "days"),
                 Column("AENDY", "number", "Day of resolution", "days", note="null if unresolved"),
-                Column("AEACN", "text", "Action taken", codes=("NONE", "DRUG WITHDRAWN")),
-                Column("TRTEMFL", "text", "Treatment-emergent flag", codes=_YN),
+                Column("AEACN", "text", "Action taken", codes=("NONE", "DRUG INTERRUPTED", "DRUG WITHDRAWN")),
+                Column("CORTFL", "text", "Treated with steroids", codes=_YN),
+                Column("IRAEFL", "text", "Immune-related", codes=_YN),
+                Column(
+                    "TRTEMFL",
+                    "text",
+                    "Treatment-emergent flag",
+                    codes=_YN,
+                    note="begins within 30 days of the last dose",
+                ),
             ),
         ),
         TableSpec(
