@@ -18,7 +18,7 @@ def counts(marrow, until, step=1.0):
 
 
 def marrow(n=3):
-    return Marrow(Cohort(1, 0, np.arange(n), {}, {}))
+    return Marrow(Cohort(1, 0, np.arange(n), {}, {}, {}, np.zeros(n, dtype=int)))
 
 
 def test_without_a_dose_nothing_changes():

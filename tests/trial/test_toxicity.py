@@ -16,7 +16,7 @@ N = 6000
 
 
 def people(n=N):
-    return Cohort(1, 0, np.arange(n), {}, {})
+    return Cohort(1, 0, np.arange(n), {}, {}, {}, np.zeros(n, dtype=int))
 
 
 def event(**given):

@@ -110,29 +110,13 @@ def compare(
     base = nearest_design([option.therapy.drugs for option in options], person.line)
     design = _design(base, person, options)
     report = progress or (lambda done, total, message: None)
-    total = people * len(options)
-    report(0, total, "Compiling the model")
+    report(0, people * len(options), "Compiling the model")
     model = build_model(design, sets, threads=threads)
-    had: list[dict[tuple[str, float | None], list[Any]]] = [{} for _ in options]
-    block: list[int] = []
-    failed = 0
-    for place, (one, numbers) in enumerate(zip(sets, np.array_split(np.arange(people), len(sets)), strict=True)):
-        before = int(numbers[0]) * len(options)
-        cohort = _people(design.population, person, one, model.drugs, seed, place, len(numbers))
-        tables = simulate_paired(
-            design,
-            cohort,
-            model=model,
-            progress=lambda done, _, message, before=before: report(before + done, total, message),  # type: ignore[misc]
-        )
-        sound = _sound(tables)
-        failed += int((~sound).sum())
-        block += [place] * int(sound.sum())
-        for option, found in zip(had, tables, strict=True):
-            for key, values in had_outcomes(found, sound).items():
-                option.setdefault(key, []).append(values)
-    everyone = [{key: np.concatenate(parts) for key, parts in option.items()} for option in had]
-    blocks = np.array(block)
+    cohort = _people(design.population, person, sets, model.drugs, seed, people)
+    tables = simulate_paired(design, cohort, model=model, progress=report)
+    sound = _sound(tables)
+    everyone = [had_outcomes(found, sound) for found in tables]
+    blocks = cohort.draw[sound]
     known = [
         option if option.exploratory else replace(option, **_results(found, blocks))
         for option, found in zip(options, everyone, strict=True)
@@ -146,7 +130,7 @@ def compare(
         people,
         seed,
         len(sets) if len(sets) > 1 else 0,
-        failed,
+        int((~sound).sum()),
         (*person.extrapolation, *_outside(person, base)),
         tuple(known),
         differences_of(shown, blocks),
@@ -230,10 +214,9 @@ def _design(base: Design, person: Person, options: Sequence[Option]) -> Design:
 def _people(
     population: Population,
     person: Person,
-    parameters: ParameterSet,
+    parameters: Sequence[ParameterSet],
     drugs: Any,
     seed: int,
-    replicate: int,
     wanted: int,
 ) -> Cohort:
     """Draw people like `person`: measured values are conditioned on, and those of another ECOG or PD-L1 group are passed over."""
@@ -247,11 +230,11 @@ def _people(
     tried = int(wanted / max(np.prod(shares), 1 / _RATIO_TRIED) * 1.3) + 200 if groups else wanted
     cohort = draw_cohort(
         population,
-        [parameters],
+        parameters,
         drugs,
         line=person.line,
         seed=seed,
-        replicate=replicate,
+        replicate=0,
         numbers=np.arange(tried),
         given=person.continuous,
     )
