@@ -153,7 +153,7 @@ def differences_of(
 
 def _between(values: NDArray[np.float64], block: NDArray[np.int64]) -> float:
     """Return the variance between draws of the posterior, beyond that of the people in each; 0 with a single draw."""
-    count = np.bincount(block)
+    _, block, count = np.unique(block, return_inverse=True, return_counts=True)
     if len(count) < 2:
         return 0.0
     means = np.bincount(block, values) / count
