@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from engine_cases import ANALYTIC, DEFAULTS, OPTIONS, TUMOUR, TUMOUR_INPUTS, TUMOUR_OPTIONS
 
-from mesotrial.engine import Doses, antimony_to_sbml, compile_model, load_model
+from mesotrial.engine import Doses, antimony_to_sbml, cache, compile_model, load_model
 
 SEEN = TUMOUR_OPTIONS["observables"]
 DAYS = np.array([1.0, 14.0, 30.5, 75.0, 140.0])
@@ -207,3 +207,27 @@ def test_an_unwritable_cache_still_compiles(tmp_path, monkeypatch):
     assert not simulator.from_cache
     state = simulator.advance(simulator.start(np.empty((2, 0))), until=1.0)
     assert simulator.observe(state, ["x"])["x"] == pytest.approx(np.exp(-1), rel=1e-5)
+
+
+def test_a_full_disk_under_the_cache_still_compiles(tmp_path, monkeypatch):
+    """A limit on the size of files stands for the full disk; what a killed process left behind is swept."""
+    resource = pytest.importorskip("resource")
+    old = tmp_path / "kernels" / ".building-old"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    monkeypatch.setenv("MESOTRIAL_CACHE_DIR", str(tmp_path))
+    real, before = cache._compiled, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def compiled(scratch, *arguments):
+        small = 15_000 if scratch.is_relative_to(tmp_path) else before[0]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (small, before[1]))
+        try:
+            return real(scratch, *arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    monkeypatch.setattr(cache, "_compiled", compiled)
+    simulator = compile_model("y = 2; y' = -y;\n", observables=["y"])
+    state = simulator.advance(simulator.start(np.empty((2, 0))), until=1.0)
+    assert simulator.observe(state, ["y"])["y"] == pytest.approx(2 * np.exp(-1), rel=1e-5)
+    assert not list((tmp_path / "kernels").iterdir())

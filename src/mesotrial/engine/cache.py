@@ -4,12 +4,15 @@ A kernel is a folder `kernels/<key>/` with the generated source, its layout and 
 scratch folder and renamed into place whole; a manifest of checksums tells a damaged folder, which is built anew.
 """
 
+import atexit
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -17,6 +20,8 @@ from types import ModuleType
 from typing import Any
 
 _MANIFEST = "manifest.json"
+_SCRATCH = ".building-"
+_SCRATCH_SECONDS = 86_400.0  # no kernel takes that long
 
 
 def cache_folder() -> Path:
@@ -52,28 +57,40 @@ def load_or_build(key: str, write: Callable[[], tuple[str, dict[str, Any]]]) -> 
 
 
 def _build(folder: Path, key: str, source: str, layout: dict[str, Any]) -> tuple[ModuleType, dict[str, Any]]:
-    scratch = _scratch(folder)
+    """Build in the cache, or where that cannot be written or is full, for this process alone."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.parent)
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder.parent))
+        try:
+            module = _compiled(scratch, key, source, layout)
+            if folder.exists() and not _is_sound(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another process was first
+                scratch.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError:
+        scratch = Path(tempfile.mkdtemp(prefix="mesotrial-kernel-"))
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+        module = _compiled(scratch, key, source, layout)
+    return module, layout
+
+
+def _compiled(scratch: Path, key: str, source: str, layout: dict[str, Any]) -> ModuleType:
     (scratch / "kernel.py").write_text(source, encoding="utf-8")
     (scratch / "layout.json").write_text(json.dumps(layout), encoding="utf-8")
     module = _load(scratch, key)
     (scratch / _MANIFEST).write_text(json.dumps(_checksums(scratch)), encoding="utf-8")
-    if scratch.parent == folder.parent:
-        if folder.exists() and not _is_sound(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
-            scratch.rename(folder)
-        except OSError:  # another process was first
-            shutil.rmtree(scratch, ignore_errors=True)
-    return module, layout
+    return module
 
 
-def _scratch(folder: Path) -> Path:
-    """Return a new folder beside `folder`, or elsewhere when the cache cannot be written."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="mesotrial-kernel-"))
+def _sweep(parent: Path) -> None:
+    """Remove what processes that were killed left half built."""
+    for scratch in parent.glob(f"{_SCRATCH}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - scratch.stat().st_mtime > _SCRATCH_SECONDS:
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _load(folder: Path, key: str) -> ModuleType:
