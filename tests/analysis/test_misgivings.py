@@ -16,7 +16,7 @@ from mesotrial.analysis.expected import (
     log_rank_power,
 )
 from mesotrial.analysis.misgivings import misgivings, misgivings_simulated
-from mesotrial.catalogue import Design, design_from_text, entries, load_design
+from mesotrial.catalogue import Design, design_from_text, load_design
 from mesotrial.trial import simulate_trial
 
 MAPS2 = load_design("maps2").source_text
@@ -36,10 +36,9 @@ def codes(design: Design) -> dict[str, str]:
     return {one.code: one.where for one in misgivings(design)}
 
 
-def test_trials_that_were_run_raise_no_misgiving_without_a_simulation() -> None:
-    for entry in entries("trial"):
-        if entry.runnable:
-            assert misgivings(load_design(entry.key)) == [], entry.key
+@pytest.mark.parametrize("name", ["maps2", "checkmate743", "confirm", "determine"])
+def test_trials_that_were_run_raise_no_misgiving_without_a_simulation(name: str) -> None:
+    assert misgivings(load_design(name)) == []
 
 
 def test_an_arm_that_never_differs() -> None:
