@@ -1,6 +1,7 @@
 """What SBML can say beyond plain equations: events, delays, changing compartments, algebraic rules, MathML."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -102,11 +103,48 @@ def test_a_past_without_end_is_refused():
         load_model(sbml.replace("<ci> z </ci>", "<ci> y </ci>"))
 
 
-def test_fast_reactions_are_refused_by_name():
-    sbml = antimony_to_sbml("species A, B; A = 1; B = 0; J1: A -> B; A;\n").replace('version="2"', 'version="1"')
-    sbml = sbml.replace("level3/version2", "level3/version1")
-    with pytest.raises(ModelError, match="Fast reactions are not supported: J1"):
-        load_model(sbml.replace('reversible="true"', 'reversible="true" fast="true"'))
+def with_fast(text, *reactions):
+    """Make reactions fast, which Antimony cannot say."""
+    sbml = antimony_to_sbml(text).replace("level3/version2", "level3/version1").replace('version="2"', 'version="1"')
+    return re.sub(
+        r'<reaction id="(\w+)" reversible="true"', lambda m: f'{m[0]} fast="{str(m[1] in reactions).lower()}"', sbml
+    )
+
+
+def test_fast_reactions_stay_at_their_equilibrium():
+    text = "compartment C; C = 1; species A in C, B in C; A = 4; B = 0; J1: A -> B; A - 3*B; J2: B -> ; 0.5*B; at (time >= 2.5): A = 9;\n"
+    a, b = course(with_fast(text, "J1"), "A", "B")
+    total = np.where(TIMES < 2.5, 4 * np.exp(-TIMES / 8), 0)  # B is a quarter of what is there
+    after = (9 + np.exp(-2.5 / 8)) * np.exp(-(TIMES - 2.5) / 8)
+    total = np.where(TIMES < 2.5, total, after)
+    assert a == pytest.approx(0.75 * total, rel=1e-6)
+    assert b == pytest.approx(0.25 * total, rel=1e-6)
+    dosed = course(with_fast(text.split("at (")[0], "J1"), "A", doses=Doses([0], [1.25], "B", [2.0]), dosed=["B"])[0]
+    assert dosed[-1] == pytest.approx(0.75 * (4 * np.exp(-1.25 / 8) + 2) * np.exp(-2.75 / 8), rel=1e-6)
+
+
+def test_binding_that_is_fast():
+    """A + B <-> C has two equilibria on paper; the one that is reached is taken."""
+    text = "compartment V; V = 1; species A in V, B in V, C in V; A = 3; B = 2; C = 0; J: A + B -> C; A*B - 0.5*C; L: C -> ; 0.1*C;\n"
+    a, b, c = course(with_fast(text, "J"), "A", "B", "C")
+    assert a * b == pytest.approx(0.5 * c, rel=1e-5)
+    assert a - b == pytest.approx(np.ones(6), rel=1e-6)
+    assert (a > 0).all() and (b > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("J: A -> B; piecewise(A, time < 2, B);", "The rate of the fast reaction J jumps"),
+        ("J: A -> B; delay(A, 1);", "The rate of the fast reaction J depends on a value of the past"),
+        ("J: A -> B; A - B; x := J;", "The rate of the fast reaction J is used by x"),
+        ("J: A -> B; A - B; K: A -> B; A - 2*B;", "Fast reactions that share one equilibrium are not supported: J, K"),
+    ],
+)
+def test_fast_reactions_that_are_refused_by_name(text, words):
+    model = with_fast(f"compartment C; C = 1; species A in C, B in C; A = 4; B = 0; {text}\n", "J", "K")
+    with pytest.raises(ModelError, match=words):
+        load_model(model)
 
 
 def test_a_compartment_that_changes():

@@ -157,7 +157,8 @@ def _compile(model: Model, parameters: Parameters, names: list[str], events: Eve
     inputs = [name for name in parameters.values if name in model.constants]
     # A state that is set counts as dosed: it may start at zero in the model and must not be eliminated for that.
     dosed = tuple(dict.fromkeys([*events.dosed(), *(name for name in parameters.values if name in model.states)]))
-    backend: Literal["numba", "reference"] = "reference" if model.events or model.delays else "numba"
+    slow = model.events or model.delays or model.equilibria
+    backend: Literal["numba", "reference"] = "reference" if slow else "numba"
     return compile_model(model, observables=names, inputs=inputs, dosed=dosed, backend=backend, method=method.value)
 
 

@@ -107,6 +107,7 @@ def _driver(name: str) -> str:
 def _refuse(model: Model) -> None:
     """Refuse what only the reference twin can do."""
     found = [f"the event {event.name}" for event in model.events] + [f"a delay in {name}" for name in _delayed(model)]
+    found += [f"the fast reaction {name}" for name in model.equilibria]
     if found:
         raise ModelError(f'The compiled backend does not support {found[0]}: use backend="reference"')
 

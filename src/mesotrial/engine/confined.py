@@ -88,7 +88,7 @@ def respond(text: str, limits: Limits) -> dict[str, Any]:
     try:
         model = _guarded(lambda: model_of(to_sbml(text)))
         _check_size(model, limits)
-        if not model.events and not model.delays:
+        if not (model.events or model.delays or model.equilibria):
             source = _guarded(lambda: _generate(model))
             if len(source) > limits.source_bytes:
                 raise ModelError(

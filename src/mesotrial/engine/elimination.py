@@ -46,9 +46,9 @@ def dead_states(model: Model, dosed: Sequence[str], inputs: Sequence[str]) -> fr
     """Return the states that stay zero whatever the `inputs`, as long as only `dosed` states receive doses.
 
     All states that start at zero and are not dosed are supposed dead at first; those whose rate is then not zero are
-    let go, until none is left to let go. Where events or delays can wake a state, none is dead.
+    let go, until none is left to let go. Where events, delays or fast reactions can wake a state, none is dead.
     """
-    if model.events or model.delays:
+    if model.events or model.delays or model.equilibria:
         return frozenset()
     known = _known_numbers(model, inputs)
     rates = {name: e.rate.xreplace(known) for name, e in model.states.items()}
@@ -80,6 +80,8 @@ def _keep_needed(model: Model, observables: Sequence[str], inputs: Sequence[str]
     todo = list(observables)
     for event in model.events:
         todo += [*event.assignments, *(s.name for e in event.expressions() for s in e.free_symbols)]
+    for one in model.equilibria.values():
+        todo += [*one.changes, *(s.name for e in (one.rate, *one.changes.values()) for s in e.free_symbols)]
     while todo:
         name = todo.pop()
         if name in needed:
@@ -102,4 +104,5 @@ def _keep_needed(model: Model, observables: Sequence[str], inputs: Sequence[str]
         {n: e for n, e in model.algebra.items() if n in needed},
         model.events,
         {n: d for n, d in model.delays.items() if n in needed},
+        model.equilibria,
     )

@@ -1,7 +1,7 @@
 """A model's formulas as plain functions, for the reference twin."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import sympy
 from sympy.core.relational import Relational
 
 from mesotrial.engine.model import TIME, Event, Model, in_order, symbol
+from mesotrial.engine.smooth import equilibrium
 from mesotrial.engine.state import Floats
 
 Known = dict[str, Any]
@@ -57,6 +58,13 @@ class Equations:
         self.margins = Question([r.lhs - r.rhs for r in relations], algebra)
         """what changes sign where a trigger changes"""
 
+        fast = model.equilibria.values()
+        self._turning = Question([one.rate for one in fast], algebra)
+        self._turns = [(self._columns(one.changes), Question(list(one.changes.values()), algebra)) for one in fast]
+
+    def _columns(self, names: Iterable[str]) -> list[int]:
+        return [self.states.index(name) for name in names]
+
     def fixed(self, inputs: Sequence[str], parameters: Floats) -> Known:
         """Return constants, inputs and derived of one patient."""
         known = dict(self._constants) | dict(zip(inputs, parameters, strict=True)) | {TIME.name: 0.0}
@@ -71,6 +79,23 @@ class Equations:
     def answer(self, question: Question, fixed: Known, time: float, values: Floats, past: Past) -> Floats:
         """Return the value of formulas at a time, given the states there."""
         return question.formula(self._add(fixed, time, values, question.algebra, past))
+
+    def settled(self, fixed: Known, time: float, values: Floats, past: Past) -> Floats:
+        """Return the states after a jump to the equilibrium of the fast reactions; unchanged where there are none.
+
+        The jump is what they do alone, with the rest at rest, in any length of time.
+        """
+        if not self._turns:
+            return values
+        changes = np.zeros((len(self._turns), len(values)))
+        for row, (columns, question) in zip(changes, self._turns, strict=True):
+            row[columns] = self.answer(question, fixed, time, values, past)
+
+        def rates(turns: Floats) -> Floats:
+            return self.answer(self._turning, fixed, time, values + turns @ changes, past)
+
+        size = np.abs(values).max() / np.abs(changes).max()
+        return values + equilibrium(rates, len(changes), float(size) or 1.0) @ changes
 
     def delayed(self, name: str, fixed: Known, time: float, values: Floats, past: Past) -> float:
         """Return what the delayed value `name` was at a time, given the states there."""

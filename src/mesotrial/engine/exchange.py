@@ -8,7 +8,7 @@ import sympy
 from sympy.functions.elementary.piecewise import ExprCondPair
 
 from mesotrial.engine.errors import ModelError
-from mesotrial.engine.model import Assignment, Delay, Event, Model, StateEquation, symbol
+from mesotrial.engine.model import Assignment, Delay, Equilibrium, Event, Model, StateEquation, symbol
 
 _CONSTANTS = {
     "pi": sympy.pi,
@@ -49,6 +49,7 @@ def formulas(model: Model) -> list[Any]:
     found = [e for equation in model.states.values() for e in (equation.rate, equation.initial)]
     found += [*model.derived.values(), *model.algebra.values()]
     found += [e for event in model.events for e in event.expressions()]
+    found += [e for one in model.equilibria.values() for e in (one.rate, *one.changes.values())]
     return found + [e for delay in model.delays.values() for e in (delay.expression, delay.time)]
 
 
@@ -67,6 +68,9 @@ def encode(model: Model) -> dict[str, Any]:
         "algebra": {name: put(e) for name, e in model.algebra.items()},
         "events": [_encode_event(event, table) for event in model.events],
         "delays": {name: [put(d.expression), put(d.time)] for name, d in model.delays.items()},
+        "equilibria": {
+            name: [put(one.rate), {n: put(e) for n, e in one.changes.items()}] for name, one in model.equilibria.items()
+        },
         "formulas": table.rows,
     }
 
@@ -134,6 +138,10 @@ def decode(data: Mapping[str, Any]) -> Model:
         {name: table[i] for name, i in data["algebra"].items()},
         tuple(_decode_event(event, table) for event in data["events"]),
         {name: Delay(table[i], table[j]) for name, (i, j) in data["delays"].items()},
+        {
+            name: Equilibrium(table[rate], {n: table[i] for n, i in changes.items()})
+            for name, (rate, changes) in data["equilibria"].items()
+        },
     )
 
 

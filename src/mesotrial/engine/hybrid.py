@@ -195,11 +195,12 @@ class Patient:
         return self.equations.answer(question, self.fixed, time, values, self._past)
 
     def settle(self) -> None:
-        """Trigger and execute events at this moment, until nothing more is due.
+        """Let fast reactions reach their equilibrium, then trigger and execute events, until nothing more is due.
 
         Raises:
             EventLoop: that does not end.
         """
+        self.values = self.equations.settled(self.fixed, self.time, self.values, self._past)
         if not self.equations.events:
             return
         memory = self.memory
@@ -235,6 +236,7 @@ class Patient:
         assigned = formulas.values(known) if values is None else np.array(values)
         self.values = self.values.copy()
         self.values[formulas.columns] = assigned * formulas.scales(known)
+        self.values = self.equations.settled(self.fixed, self.time, self.values, self._past)
 
     def _past(self, name: str, time: float) -> float:
         """Return a delayed value at an earlier time; before the start the states were as at the start."""

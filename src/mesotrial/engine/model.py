@@ -75,13 +75,25 @@ class Delay:
 
 
 @dataclass(frozen=True)
+class Equilibrium:
+    """What one fast reaction keeps: `rate` is 0 at all times, and a sudden change is followed by a jump that makes it so.
+
+    In the jump each state of `changes` moves by its value there for every turn of the reaction.
+    """
+
+    rate: Expr
+    changes: Mapping[str, Expr]
+
+
+@dataclass(frozen=True)
 class Model:
     """An immutable system of ordinary differential equations, with events and delays where SBML asks for them.
 
     states: name to equation. `constants`: plain constant parameters and their values, which may be made inputs.
     derived: constant parameters computed from constants, in evaluation order. `algebra`: assignment rules in
     evaluation order, functions of time, states, constants and derived. `delays`: what the names stand for that
-    formulas use for a value of the past. A name with a dot is the engine's own.
+    formulas use for a value of the past. `equilibria`: by fast reaction; the rates of the states already stay on them. A name
+    with a dot is the engine's own.
     """
 
     states: Mapping[str, StateEquation]
@@ -90,6 +102,7 @@ class Model:
     algebra: Mapping[str, Expr]
     events: tuple[Event, ...] = ()
     delays: Mapping[str, Delay] = field(default_factory=dict)
+    equilibria: Mapping[str, Equilibrium] = field(default_factory=dict)
 
     @cached_property
     def content_hash(self) -> str:
@@ -110,6 +123,8 @@ class Model:
             yield f"event {targets}: {[srepr(e) for e in event.expressions()]} {event.priority is None}"
         for name, delay in self.delays.items():
             yield f"delay {name}: {srepr(delay.expression)} by {srepr(delay.time)}"
+        for name, one in self.equilibria.items():
+            yield f"equilibrium {name}: {srepr(one.rate)} by {[(n, srepr(e)) for n, e in one.changes.items()]}"
 
     def names(self) -> tuple[str, ...]:
         """Return every name: states, constants, derived and algebra."""

@@ -1,16 +1,17 @@
 """What the symbols of an SBML model stand for: rules, reactions and events become states, constants and algebra."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy
 from sympy import Expr
 
 from mesotrial.engine.algebraic import solve_rules
+from mesotrial.engine.equilibria import bent, refuse_fast
 from mesotrial.engine.errors import ModelError
 from mesotrial.engine.happenings import read_events
 from mesotrial.engine.mathml import Formulas
-from mesotrial.engine.model import TIME, Model, StateEquation, in_order, number, symbol
+from mesotrial.engine.model import TIME, Equilibrium, Model, StateEquation, in_order, number, symbol
 
 _ZERO, _ONE = sympy.Integer(0), sympy.Integer(1)
 
@@ -28,6 +29,7 @@ class Quantities:
         self.assigned: dict[str, Expr] = {}  # initial assignments
         self.starts: dict[str, Expr] = {}  # initial values of states
         self.amounts: dict[str, Expr] = {}  # species whose state is S.amount: the size of the compartment
+        self.turns: dict[str, dict[str, Expr]] = {}  # of each fast reaction: amount into each species
 
     def model(self) -> Model:
         """Return the model; what it refers to is not yet checked.
@@ -44,8 +46,9 @@ class Quantities:
         self._compartments_and_parameters()
         self._species()
         events = read_events(self.sbml, self.formulas, self.amounts)
+        equilibria = self._equilibria()
         for name, changing in self.formulas.rates_of.items():
-            self.algebra[name] = self._slope(symbol(changing), ())
+            self.algebra[name] = self._slope(symbol(changing))
         derived = {name: e for name, e in self.assigned.items() if name not in self.rates}
         resolve = self._at_start
         derived = in_order({name: resolve(e, name) for name, e in derived.items()}, "Initial assignments")
@@ -57,7 +60,7 @@ class Quantities:
             states[name] = StateEquation(rate, resolve(start, name))
         algebra = in_order(self.algebra, "Assignment rules")
         self._refuse_endless_past()
-        return Model(states, self.constants, derived, algebra, events, self.formulas.delays)
+        return Model(states, self.constants, derived, algebra, events, self.formulas.delays, equilibria)
 
     def _rules(self) -> None:
         for rule in self.sbml.getListOfRules():
@@ -151,7 +154,7 @@ class Quantities:
         self.algebra[name] = symbol(state) / size
         if name in self.rates:
             rule = self.rates.pop(name)
-            flow = rule * size + symbol(name) * self._slope(size, ())
+            flow = rule * size + symbol(name) * self._slope(size)
         self.rates[state] = flow
         if name in self.assigned:
             self.assigned[state] = self.assigned.pop(name) * size
@@ -186,8 +189,13 @@ class Quantities:
             self._value(part.getIdAttribute(), part.getStoichiometry() if part.isSetStoichiometry() else float("nan"))
         flows: dict[str, list[Expr]] = {}
         for part, reaction, sign in self._parts():
-            term = sign * self._stoichiometry(part) * self.algebra[reaction.getId()] * self._conversion(part)
-            flows.setdefault(part.getSpecies(), []).append(term)
+            turn = sign * self._stoichiometry(part) * self._conversion(part)
+            name = part.getSpecies()
+            if reaction.isSetFast() and reaction.getFast():
+                turns = self.turns.setdefault(reaction.getId(), {})
+                turns[name] = turns.get(name, _ZERO) + turn
+            else:
+                flows.setdefault(name, []).append(turn * self.algebra[reaction.getId()])
         return flows
 
     def _stoichiometry(self, part: Any) -> Expr:
@@ -202,15 +210,35 @@ class Quantities:
                 return symbol(owner.getConversionFactor())
         return _ONE
 
-    def _slope(self, expression: Expr, above: tuple[str, ...]) -> Expr:
-        """Return the derivative of `expression` with respect to time along the solution."""
-        total = sympy.diff(expression, TIME)
+    def _equilibria(self) -> dict[str, Equilibrium]:
+        """Return what the fast reactions keep, and bend the rates of the states so that it is kept."""
+        equilibria = {}
+        for name, turns in self.turns.items():
+            changes = {}
+            for species, turn in turns.items():
+                item = self.sbml.getSpecies(species)
+                if turn == 0 or item.getConstant() or item.getBoundaryCondition():
+                    continue
+                whole = item.getHasOnlySubstanceUnits() or species in self.amounts
+                state = f"{species}.amount" if species in self.amounts else species
+                changes[state] = turn if whole else turn / symbol(item.getCompartment())
+            if self.algebra[name] != 0 and changes:
+                equilibria[name] = Equilibrium(self.algebra[name], changes)
+        refuse_fast(equilibria, self.algebra, self.rates, self.assigned, self.formulas.delays)
+        for state, extra in bent(equilibria, self.algebra, self._slope).items():
+            self.rates[state] += extra
+        return equilibria
+
+    def _slope(self, expression: Expr, along: Mapping[str, Expr] | None = None, above: tuple[str, ...] = ()) -> Expr:
+        """Return the derivative of `expression` with respect to time along the solution, or `along` changes of states."""
+        rates = self.rates if along is None else along
+        total = sympy.diff(expression, TIME) if along is None else _ZERO
         for used in sorted(expression.free_symbols - {TIME}, key=str):
             name = used.name
-            if name in self.rates:
-                total += sympy.diff(expression, used) * self.rates[name]
+            if name in rates:
+                total += sympy.diff(expression, used) * rates[name]
             elif name in self.algebra and name not in above:
-                total += sympy.diff(expression, used) * self._slope(self.algebra[name], (*above, name))
+                total += sympy.diff(expression, used) * self._slope(self.algebra[name], along, (*above, name))
         return total
 
     def _refuse_endless_past(self) -> None:

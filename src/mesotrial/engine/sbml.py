@@ -33,8 +33,8 @@ def load_model(source: str | Path) -> Model:
     reaction's name. Time is in days.
 
     Raises:
-        ModelError: unreadable text, or something the engine does not support (fast reactions, algebraic rules without
-            a unique solution, flux balance), with its name.
+        ModelError: unreadable text, or something the engine does not support (algebraic rules without a unique solution,
+            flux balance), with its name.
     """
     return model_of(read_source(source))
 
@@ -103,9 +103,6 @@ def _refuse(sbml: Any) -> None:
     if fluxes is not None and fluxes.getNumObjectives():
         objective = fluxes.getObjective(0).getIdAttribute()
         raise ModelError(f"The model is a flux balance (objective {objective}): not supported")
-    for reaction in sbml.getListOfReactions():
-        if reaction.isSetFast() and reaction.getFast():
-            raise ModelError(f"Fast reactions are not supported: {reaction.getId()}")
 
 
 def _check_symbols(model: Model) -> None:
@@ -116,6 +113,7 @@ def _check_symbols(model: Model) -> None:
     parts: list[tuple[str, Any]] = [*model.derived.items(), *model.algebra.items()]
     parts += [(n, e.rate) for n, e in model.states.items()] + [(n, e.initial) for n, e in model.states.items()]
     parts += [(event.name, e) for event in model.events for e in event.expressions()]
+    parts += [(n, e) for n, one in model.equilibria.items() for e in (one.rate, *one.changes.values())]
     parts += [(n, e) for n, d in model.delays.items() for e in (d.expression, d.time)]
     for name, expression in parts:
         for missing in expression.free_symbols - known:

@@ -9,6 +9,7 @@ from mesotrial.engine.state import Floats
 
 _PATIENCE = 2_000  # steps of the explicit method in one stretch; then the problem counts as stiff
 _MOST_STEPS = 100_000
+_LONG = 1e12  # for fast reactions to come to rest
 Piece = tuple[float, float, Callable[[], Callable[[float], Floats]]]
 """start and end of one step, and what makes its interpolation (at a cost, and before the next step)"""
 
@@ -65,3 +66,59 @@ class Stretch:
             raise StepFailure(finite=finite)
         self.time = self._solver.t
         return began, self.time, self._solver.dense_output
+
+
+def equilibrium(rates: Callable[[Floats], Floats], count: int, size: float) -> Floats:
+    """Return where `count` reactions that turn at `rates` of their own turns come to rest, from 0 turns each.
+
+    size: about how many turns are many.
+
+    Raises:
+        StepFailure: they do not, within a very long time.
+    """
+    from scipy.integrate import LSODA
+
+    turns, first = np.zeros(count), rates(np.zeros(count))
+    if not np.isfinite(first).all():
+        raise StepFailure(finite=False)
+    if not first.any():
+        return turns
+    step = _newton(rates, turns, size)
+    if step is not None and np.abs(step).max() <= 1e-9 * size:  # they were at rest
+        return step
+    goal, look = np.abs(first).max(), 1e-6
+    solver: Any = LSODA(lambda _, x: rates(x), 0.0, turns, _LONG, rtol=1e-10, atol=1e-12 * size)
+    for _ in range(_MOST_STEPS):
+        solver.step()
+        left = np.abs(rates(solver.y)).max() / goal
+        if left <= look:
+            look = left / 100
+            near = _closer(rates, solver.y.copy(), size)
+            if np.abs(near - solver.y).max() <= 1e-3 * size and np.abs(rates(near)).max() <= 1e-12 * goal:
+                return near
+        if solver.status == "finished" and left <= 1e-9:
+            return np.array(solver.y)
+        if solver.status != "running":
+            break
+    raise StepFailure(finite=bool(np.isfinite(solver.y).all()))
+
+
+def _closer(rates: Callable[[Floats], Floats], turns: Floats, size: float) -> Floats:
+    """Improve a root of `rates` by Newton's method, as long as that helps."""
+    worst = np.abs(rates(turns)).max()
+    for _ in range(5):
+        step = _newton(rates, turns, size)
+        if step is None or not (error := np.abs(rates(turns + step)).max()) < worst:
+            break
+        turns, worst = turns + step, error
+    return turns
+
+
+def _newton(rates: Callable[[Floats], Floats], turns: Floats, size: float) -> Floats | None:
+    """Return the step of Newton's method to a root of `rates`, if there is one."""
+    away = 1e-6 * size * np.eye(len(turns))
+    slopes = np.array([(rates(turns + d) - rates(turns - d)) / (2e-6 * size) for d in away]).T
+    try:
+        return -np.linalg.solve(slopes, rates(turns))
+    except np.linalg.LinAlgError:
+        return None
