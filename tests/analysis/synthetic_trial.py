@@ -142,6 +142,7 @@ def synthetic_tables(
         "TUMVOLBL": base_volume,
         "SUMDIABL": base_sum,
         "ENRLMO": rng.uniform(0, 5, n),
+        "L2STDY": np.full(safe.size, np.nan),
         "TRTEDY": np.where(safe, treated, np.nan),
         "DOSESN": np.where(safe, treated // 14 + 1, 0).astype(int),
         "DCTREAS": np.where(safe, stopped, "NOT TREATED"),

@@ -34,7 +34,7 @@ def family(code: str) -> str:
     """Return `os`, `pfs`, `response` or `toxicity`."""
     if code.startswith("OS_"):
         return "os"
-    if code.startswith(("PFS_", "TTP_")):
+    if code.startswith(("PFS_", "PFS2_", "TTP_")):
         return "pfs"
     return "response" if code.startswith(("ORR", "DCR", "PD_BEST", "DOR_", "TTR_")) else "toxicity"
 

@@ -118,7 +118,7 @@ class Outcomes:
             .with_columns(died=pl.col("EVNTDESC").str.to_lowercase().str.contains("death"))
         )
         found: dict[str, tuple[FloatArray, BoolArray]] = {}
-        for parameter in ("OS", "PFS", "DOR", "TTR"):
+        for parameter in ("OS", "PFS", "PFS2", "DOR", "TTR"):
             chosen = rows.filter(pl.col("PARAMCD") == parameter)
             place = chosen["place"].to_numpy()
             months, event = np.full(size, np.nan), np.zeros(size, bool)

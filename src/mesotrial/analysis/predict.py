@@ -28,7 +28,7 @@ TRIALS = 1000  # resampled trials behind an interval: its ends are then known to
 
 _FEWEST_DRAWS = 5
 _BAND_MONTHS = 12.0  # the landmark whose uncertainty widens a whole curve's band
-_CURVES = ("OS", "PFS", "TTP", "DOR", "TTR")
+_CURVES = ("OS", "PFS", "PFS2", "TTP", "DOR", "TTR")
 _RESPONDERS = ("DOR", "TTR")
 
 

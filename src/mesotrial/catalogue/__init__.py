@@ -17,6 +17,7 @@ from mesotrial.catalogue.design import (
     Population,
     Randomisation,
     Scans,
+    SecondLine,
     StopRules,
 )
 from mesotrial.catalogue.drug import (
@@ -54,7 +55,8 @@ __all__ = [
     "COVARIATES", "PATIENT_PAGE", "PK", "STRATA", "TOXICITY_FRAILTY_SD",
     "AfterProgression", "Alternative", "AnalysisPlan", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "Drug", "Effect", "Entry",
     "FlagRule", "Look", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation", "Regimen", "RegimenError",
-    "RegimenFlag", "Scans", "SearchSpace", "SearchVariable", "Statement", "StopRules", "Term", "TestSpec", "Therapy", "Toxicity", "UnknownNameError",
+    "RegimenFlag", "Scans", "SecondLine", "SearchSpace", "SearchVariable", "Statement", "StopRules", "Term", "TestSpec", "Therapy",
+    "Toxicity", "UnknownNameError",
     "approvals", "background_toxicity", "design_from_text", "design_schema", "entries", "find", "load_design", "load_drug", "load_search", "names",
     "page_figures", "parse_regimen", "published_results", "ranges_of", "read_test", "statements", "terms", "therapy_from_text",
 ]  # fmt: skip

@@ -65,7 +65,10 @@ def check_arms(document: Document, arms: Sequence[d.Arm], follow_up_months: floa
                 raise _regimen_error(
                     document, path, regimen, f"starts on day {regimen.start_day:g}, after {until} has ended"
                 )
-        for together in _given_together(i, arm):
+        for path, regimen in _second_line_regimens(i, arm):
+            _check_route(document, path, regimen)
+            _check_whole_weeks(document, path, regimen)
+        for together in (*_given_together(i, arm), *_given_in_second_line(i, arm)):
             _check_overlap(document, together)
 
 
@@ -104,6 +107,36 @@ def _given_together(place: int, arm: d.Arm) -> Iterator[list[tuple[FieldPath, Re
     common = [item for item in every if item[0][2] == "regimens"]
     for j in range(max(1, len(arm.one_of))):
         yield common + [item for item in every if item[0][2] == "one_of" and item[0][3] == j]
+
+
+def _second_line_regimens(place: int, arm: d.Arm) -> Iterator[tuple[FieldPath, Regimen]]:
+    """Give every regimen of an arm's second line with its path in the file."""
+    if arm.second_line is None:
+        return
+    path: FieldPath = ("arms", place, "second_line")
+    for k, regimen in enumerate(arm.second_line.regimens):
+        yield (*path, "regimens", k), regimen
+    for j, choice in enumerate(arm.second_line.one_of):
+        for k, regimen in enumerate(choice.regimens):
+            yield (*path, "one_of", j, "regimens", k), regimen
+
+
+def _given_in_second_line(place: int, arm: d.Arm) -> Iterator[list[tuple[FieldPath, Regimen]]]:
+    """Give the regimens that one patient may get in the second line, for every choice."""
+    every = list(_second_line_regimens(place, arm))
+    common = [item for item in every if item[0][3] == "regimens"]
+    for j in range(max(1, len(arm.second_line.one_of) if arm.second_line else 0)):
+        yield common + [item for item in every if item[0][3] == "one_of" and item[0][4] == j]
+
+
+def _check_whole_weeks(document: Document, path: FieldPath, regimen: Regimen) -> None:
+    """Refuse doses between the weekly visits of a second line."""
+    off = [day for day in regimen.days_in_cycle if (day - 1) % 7]
+    lengths = [phase.cycle_days for phase in regimen.phases if phase.cycle_days % 7]
+    if off or lengths or regimen.start_day % 7:
+        what = f"day {off[0]}" if off else f"a cycle of {lengths[0]:g} days" if lengths else "its start"
+        message = f"a second line is given on whole weeks from its start (d1, d8, d15, q1w, q2w, ...), not {what}"
+        raise _regimen_error(document, path, regimen, message)
 
 
 def _check_route(document: Document, path: FieldPath, regimen: Regimen) -> None:

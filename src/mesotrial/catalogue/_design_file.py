@@ -17,6 +17,7 @@ Months = Annotated[Number, Field(ge=0, le=600)]
 MonthsAfter = Annotated[Number, Field(gt=0, le=600)]
 Grade = Annotated[Count, Field(ge=2, le=4)]
 RatePerYear = Annotated[Number, Field(ge=0, le=10)]
+DelayDays = Annotated[Number, Field(ge=0, le=365)]
 WindowDays = Annotated[Number, Field(ge=0, le=60)]
 Endpoint = Literal["ORR", "DCR", "DCR_AT", "PD_BEST", "DOR", "TTR", "PFS", "OS", "TOX"]
 
@@ -94,6 +95,21 @@ class AlternativeFile(FileModel):
     regimens: list[Word] = Field(min_length=1, description="regimens as text")
 
 
+class SecondLineFile(FileModel):
+    """Treatment on progression; days of its regimens count from its start, and doses fall on whole weeks of it."""
+
+    regimens: list[Word] = Field(default_factory=list, description="regimens that everyone on this line gets")
+    one_of: list[AlternativeFile] = Field(
+        default_factory=list, description="alternatives of which each patient gets one as well"
+    )
+    share: Share = Field(
+        d.SecondLine.share, description="share of the patients who progress that go on to this line, 0 to 1"
+    )
+    delay_days: DelayDays = Field(
+        d.SecondLine.delay_days, description="shortest time from progression to the first dose, in days"
+    )
+
+
 class ArmFile(FileModel):
     """One arm of the trial."""
 
@@ -112,7 +128,13 @@ class ArmFile(FileModel):
     )
     max_treatment_days: Amount | None = Field(None, description="no dose on this day or later")
     stop_rules: StopRulesFile | None = Field(None, description="when treatment ends besides progression")
-    after_progression: AfterProgressionFile | None = Field(None, description="treatment after progression")
+    after_progression: AfterProgressionFile | None = Field(
+        None, description="what follows progression, as one factor on the hazard of death"
+    )
+    stop_at_response: Literal["never", "PR", "CR"] = Field(
+        d.Arm.stop_at_response, description="end treatment once a response is confirmed: PR any, CR a complete one"
+    )
+    second_line: SecondLineFile | None = Field(None, description="treatment on progression")
 
 
 class RandomisationFile(FileModel):

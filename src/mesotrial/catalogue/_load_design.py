@@ -101,19 +101,7 @@ def _build_design(document: Document, source: str) -> d.Design:
 
 
 def _arm(document: Document, path: FieldPath, data: Mapping[str, Any]) -> d.Arm:
-    regimens = _regimens(document, (*path, "regimens"), data.get("regimens", []))
-    one_of = tuple(
-        d.Alternative(float(item["share"]), _regimens(document, (*path, "one_of", i, "regimens"), item["regimens"]))
-        for i, item in enumerate(data.get("one_of", []))
-    )
-    if not regimens and not one_of:
-        raise document.error(
-            path,
-            f"arm {data['name']!r} has no regimen; write one under `regimens:`, such as nivolumab 3 mg/kg IV over 60 min q2w",
-        )
-    total = sum(choice.share for choice in one_of)
-    if one_of and abs(total - 1) > 1e-6:
-        raise document.error((*path, "one_of"), f"the shares add up to {total:g}, not 1")
+    regimens, one_of = _treatment(document, path, data, f"arm {data['name']!r}")
     return build(
         d.Arm,
         data,
@@ -122,7 +110,40 @@ def _arm(document: Document, path: FieldPath, data: Mapping[str, Any]) -> d.Arm:
         one_of=one_of,
         stop_rules=build(d.StopRules, data.get("stop_rules") or {}),
         after_progression=build(d.AfterProgression, data.get("after_progression") or {}),
+        second_line=_second_line(document, (*path, "second_line"), data),
     )
+
+
+def _treatment(
+    document: Document, path: FieldPath, data: Mapping[str, Any], whose: str
+) -> tuple[tuple[Regimen, ...], tuple[d.Alternative, ...]]:
+    """Read regimens and alternatives."""
+    regimens = _regimens(document, (*path, "regimens"), data.get("regimens", []))
+    one_of = tuple(
+        d.Alternative(float(item["share"]), _regimens(document, (*path, "one_of", i, "regimens"), item["regimens"]))
+        for i, item in enumerate(data.get("one_of", []))
+    )
+    if not regimens and not one_of:
+        raise document.error(
+            path,
+            f"{whose} has no regimen; write one under `regimens:`, such as nivolumab 3 mg/kg IV over 60 min q2w",
+        )
+    total = sum(choice.share for choice in one_of)
+    if one_of and abs(total - 1) > 1e-6:
+        raise document.error((*path, "one_of"), f"the shares add up to {total:g}, not 1")
+    return regimens, one_of
+
+
+def _second_line(document: Document, path: FieldPath, arm: Mapping[str, Any]) -> d.SecondLine | None:
+    data = arm.get("second_line")
+    if data is None:
+        return None
+    if arm.get("on_progression") == "continue":
+        raise document.error(
+            path, "has no place where treatment goes on after progression; leave out `on_progression: continue`"
+        )
+    regimens, one_of = _treatment(document, path, data, f"the second line of arm {arm['name']!r}")
+    return build(d.SecondLine, data, regimens=regimens, one_of=one_of)
 
 
 def _regimens(document: Document, path: FieldPath, texts: list[str]) -> tuple[Regimen, ...]:

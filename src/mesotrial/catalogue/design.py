@@ -13,7 +13,7 @@ from mesotrial.catalogue.errors import CatalogueError
 from mesotrial.catalogue.regimen import Regimen
 
 __all__ = [
-    "STRATA", "AfterProgression", "Alternative", "Arm", "Continuous", "Design", "Population", "Randomisation", "Scans", "StopRules",
+    "STRATA", "AfterProgression", "Alternative", "Arm", "Continuous", "Design", "Population", "Randomisation", "Scans", "SecondLine", "StopRules",
 ]  # fmt: skip
 
 STRATA = ("histology", "sex", "ecog", "pdl1")
@@ -81,8 +81,25 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class SecondLine:
+    """Treatment on progression: ``share`` of those who progress get it, the first dose ``delay_days`` or more after progression was seen.
+
+    Everyone of them gets ``regimens``, and one of ``one_of`` where that is not empty; days count from the start of this line. It ends when the tumour
+    progresses again, at a fifth above its smallest size since.
+    """
+
+    regimens: tuple[Regimen, ...]
+    one_of: tuple[Alternative, ...] = ()
+    share: float = 1.0
+    delay_days: float = 21.0
+
+
+@dataclass(frozen=True)
 class Arm:
-    """One arm. Everyone gets ``regimens``; each patient also gets one of ``one_of`` where that is not empty (its shares add up to 1)."""
+    """One arm. Everyone gets ``regimens``; each patient also gets one of ``one_of`` where that is not empty (its shares add up to 1).
+
+    Treatment stops at ``max_treatment_days``, on progression or not, and with ``stop_at_response`` once a response (PR: partial or complete) is confirmed.
+    """
 
     name: str
     label: str
@@ -93,11 +110,16 @@ class Arm:
     max_treatment_days: float | None = None
     stop_rules: StopRules = StopRules()
     after_progression: AfterProgression = AfterProgression()
+    stop_at_response: Literal["never", "PR", "CR"] = "never"
+    second_line: SecondLine | None = None
 
     @property
     def drugs(self) -> tuple[str, ...]:
         """The drugs that patients of this arm may get, each once, in the order written."""
         every = [*self.regimens, *(regimen for choice in self.one_of for regimen in choice.regimens)]
+        if self.second_line is not None:
+            every += self.second_line.regimens
+            every += (regimen for choice in self.second_line.one_of for regimen in choice.regimens)
         return tuple(dict.fromkeys(regimen.drug for regimen in every))
 
 

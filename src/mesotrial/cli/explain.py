@@ -199,7 +199,16 @@ def _arm_rules(arm: Arm) -> Iterator[str]:
     if arm.max_treatment_days is not None:
         yield f"treatment for at most {arm.max_treatment_days / 7:g} weeks"
     yield "treatment stops at progression" if arm.on_progression == "stop" else "treatment continues after progression"
-    yield f"and for a side effect of grade {arm.stop_rules.toxicity_grade} or more that calls for it"
+    yield f"and for a side effect of grade {arm.stop_rules.toxicity_grade} or more that calls for it, of the drug that causes it"
+    if arm.stop_at_response != "never":
+        yield f"or once a {'complete ' if arm.stop_at_response == 'CR' else ''}response is confirmed"
+    if (line := arm.second_line) is not None:
+        given = [regimen.text for regimen in line.regimens]
+        given += [f"{_percent(choice.share)} {regimen.text}" for choice in line.one_of for regimen in choice.regimens]
+        yield (
+            f"{_percent(line.share)} of those who progress go on, {line.delay_days:g} days later or more, to "
+            f"{' + '.join(given)}"
+        )
     if arm.stop_rules.dropout_per_year:
         yield f"{_percent(arm.stop_rules.dropout_per_year)} a year are lost to follow-up"
     after = arm.after_progression

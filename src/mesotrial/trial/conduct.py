@@ -13,7 +13,8 @@ import numpy as np
 
 from mesotrial.trial.hazards import background_per_day, crossing_day, person_risk, tumour_risk
 from mesotrial.trial.journal import Journal
-from mesotrial.trial.recist import CONFIRMATION_DAYS, Response, measured_sum_mm
+from mesotrial.trial.plan import DAYS_PER_WEEK
+from mesotrial.trial.recist import CODES, CONFIRMATION_DAYS, Response, measured_sum_mm
 from mesotrial.trial.safety import EMERGENT_DAYS, Safety
 from mesotrial.trial.toxicity import FATAL_GRADE
 
@@ -62,6 +63,8 @@ class Course:
     doses: NDArray[np.int64]
     stopped: NDArray[np.str_]
     code: NDArray[np.int64]
+    second: Response
+    second_start: NDArray[np.float64]
     scans: Journal = field(
         default_factory=lambda: Journal("row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "code")
     )
@@ -173,8 +176,11 @@ class _Visits:
             doses=np.zeros(n, dtype=np.int64),
             stopped=np.full(n, "ONGOING", dtype="<U16"),
             code=np.zeros(n, dtype=np.int64),
+            second=Response(nan.copy(), clinic.scans.criteria, clinic.scans.confirmation),
+            second_start=nan.copy(),
         )
         self.safety = Safety(cohort, plan, toxicities, clinic)
+        self.on_second = np.zeros(n, dtype=bool)
         self._trace(np.zeros(1), self.volume[None, : clinic.traced].T, {}, np.arange(min(clinic.traced, n)))
 
     def anybody(self) -> bool:
@@ -184,6 +190,7 @@ class _Visits:
     def step(self, start: float, end: float) -> None:
         """Give the doses due at `start`, advance to `end`, and see what happened in between."""
         course = self.course
+        self._begin_second_line(start)
         doses = self._give_doses(start)
         grid = np.linspace(start, end, max(1, int(np.ceil((end - start) / _GRID_DAYS))) + 1)
         scan_day = self.scan_day[self.rows]
@@ -208,11 +215,14 @@ class _Visits:
         felt = fresh & (symptoms < limit)
         new = np.isnan(course.lesion_day[self.rows]) & (lesion < limit)
         course.lesion_day[self.rows[new]] = lesion[new]
+        before = fresh.copy()
         for column, scan in enumerate(which):
             readable = (
                 due[:, scan] & (scan_day[:, scan] < limit) & fresh & ~(felt & (symptoms < scan_day[:, scan])) & ~failed
             )
             progressed = self._read_scan(readable, int(scan), scan_day[:, scan], scan_volume[:, column])
+            later = due[:, scan] & (scan_day[:, scan] < limit) & ~before & ~failed
+            self._read_second(later, int(scan), scan_day[:, scan], scan_volume[:, column])
             fresh &= ~progressed
             felt &= ~(progressed & (scan_day[:, scan] <= symptoms))
         felt_rows = self.rows[felt]
@@ -244,7 +254,8 @@ class _Visits:
             any(effect.on == "cytotoxic" for effect in self.clinic.drugs[regimen.drug].effects)
             for regimen in self.plan.regimens
         ]
-        had = self.plan.given[:, cytotoxic].any(axis=1)
+        # Where the design says what follows, nothing else is assumed to.
+        had = self.plan.given[:, cytotoxic].any(axis=1) | (self.plan.arm.second_line is not None)
         first = np.where(had, self.readout["progressed_first_log"], self.readout["progressed_naive_log"])
         return np.where(cohort.covariates["first_line"] > 0, first, 0.0)
 
@@ -253,12 +264,12 @@ class _Visits:
 
         plan, course = self.plan, self.course
         patient, amount, duration, states = [], [], [], []
-        treated = self.on_treatment[self.rows]
         for place, regimen in enumerate(plan.regimens):
-            if start not in plan.due[place]:
+            due = self._due(place, start)
+            if not due.any():
                 continue
             allowed = self.safety.may_have(regimen.drug, self.rows, start)
-            position = np.flatnonzero(treated & plan.given[self.rows, place] & allowed)
+            position = np.flatnonzero(due & plan.given[self.rows, place] & allowed)
             rows = self.rows[position]
             mg = plan.dose_mg[rows, place]
             course.last_dose_day[rows] = start
@@ -276,6 +287,41 @@ class _Visits:
         return Doses(
             where, np.full(len(where), start), np.concatenate(states), np.concatenate(amount), np.concatenate(duration)
         )
+
+    def _due(self, place: int, start: float) -> NDArray[np.bool_]:
+        """Say who of `rows` is on the line of the regimen at `place` and has a dose of it due now."""
+        if not self.plan.second[place]:
+            return self.on_treatment[self.rows] & (start in self.plan.due[place])
+        since = start - self.course.second_start[self.rows]
+        return self.on_second[self.rows] & np.isin(since, sorted(self.plan.due[place]))
+
+    def _begin_second_line(self, start: float) -> None:
+        """Start the next line for those whose progression is long enough ago; their tumour now is its baseline."""
+        course, line = self.course, self.plan.arm.second_line
+        if line is None or start % DAYS_PER_WEEK:
+            return
+        rows = self.rows
+        ready = self.plan.offered[rows] & np.isnan(course.second_start[rows]) & ~self.on_treatment[rows]
+        rows = rows[ready & (course.progression_day[rows] + line.delay_days <= start)]
+        if not len(rows):
+            return
+        course.second_start[rows] = self.safety.second_start[rows] = start
+        self.on_second[rows] = True
+        total = measured_sum_mm(self.volume[rows], self.scans.geometry[rows], self.scans.reading_error[rows, 0])
+        course.second.baseline_mm[rows] = course.second.nadir_mm[rows] = total
+
+    def _read_second(
+        self, later: NDArray[np.bool_], scan: int, day: NDArray[np.float64], volume: NDArray[np.float64]
+    ) -> None:
+        """Read scan number `scan` of those on a second line: it ends when their tumour is a fifth larger than at its smallest since."""
+        course = self.course
+        here = later & (course.second_start[self.rows] < day) & np.isnan(course.second.progression_day[self.rows])
+        rows = self.rows[here]
+        if not len(rows):
+            return
+        total = measured_sum_mm(volume[here], self.scans.geometry[rows], self.scans.reading_error[rows, scan + 1])
+        code = course.second.read(rows, day[here], total, np.zeros(len(rows), dtype=bool))
+        self.on_second[rows[code == CODES.index("PD")]] = False
 
     def _clinical_events(
         self, grid: NDArray[np.float64], on_grid: dict[str, NDArray[np.float64]], failed: NDArray[np.bool_]
@@ -364,12 +410,20 @@ class _Visits:
             ("TOXICITY", stopped),
             ("PROGRESSION", ~np.isnan(course.progression_day[rows]) & (self.plan.arm.on_progression == "stop")),
             ("DROP-OUT", course.lost[rows] & (course.end_day[rows] <= end)),
+            ("RESPONSE", self._responded(rows)),
             ("COMPLETED", last_due < end),
         )
         for reason, who in reasons:
             stopping = who & self.on_treatment[rows]
             course.stopped[rows[stopping]] = reason
             self.on_treatment[rows[stopping]] = False
+
+    def _responded(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say who of `rows` has the response at which the arm stops treatment."""
+        response, wanted = self.course.response, self.plan.arm.stop_at_response
+        if wanted == "never":
+            return np.zeros(len(rows), dtype=bool)
+        return response.best[rows] <= CODES.index(wanted)
 
     def _keep(self, kept: NDArray[np.bool_]) -> None:
         """Go on with the patients who are still followed."""

@@ -120,6 +120,7 @@ def _adsl(
             "TUMVOLBL": course.baseline_volume_ml,
             "SUMDIABL": course.response.baseline_mm,
             "ENRLMO": enrolment_month,
+            "L2STDY": course.second_start,
             "TRTEDY": course.last_dose_day,
             "DOSESN": course.doses,
             "DCTREAS": np.where(treated, course.stopped, "NOT TREATED").tolist(),
@@ -205,7 +206,7 @@ def _adtte(keys: _Keys, design: Design, course: Course) -> pl.DataFrame:
     duration = response_duration(timeline, pfs)
     everyone = np.arange(len(course.end_day))
     responders = np.flatnonzero(~np.isnan(timeline.response_day))
-    parts = (
+    parts: tuple[tuple[Any, ...], ...] = (
         ("OS", everyone, overall.days, overall.days, overall.cnsr, overall.description),
         ("PFS", everyone, pfs.days, pfs.days, pfs.cnsr, pfs.description),
         ("DOR", responders, duration.days, pfs.days, duration.cnsr, duration.description),
@@ -218,6 +219,20 @@ def _adtte(keys: _Keys, design: Design, course: Course) -> pl.DataFrame:
             np.full_like(pfs.description, "RESPONSE"),
         ),
     )
+    if course.plan.arm.second_line is not None:
+        again = np.fmin(course.second.progression_day, course.death_day)
+        died = course.death_day <= np.nan_to_num(course.second.progression_day, nan=np.inf)
+        text = np.where(died, "DEATH", "PROGRESSION ON THE SECOND LINE")
+        parts += (
+            (
+                "PFS2",
+                everyone,
+                np.where(np.isnan(again), course.end_day, again),
+                np.where(np.isnan(again), course.end_day, again),
+                np.isnan(again).astype(np.int64),
+                np.where(np.isnan(again), "LAST KNOWN ALIVE", text),
+            ),
+        )
     every = np.concatenate([rows for _, rows, *_ in parts])
     return typed(
         "adtte",

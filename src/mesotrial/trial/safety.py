@@ -39,6 +39,8 @@ class Safety:
         self._first = {drug: np.full(n, np.nan) for drug in self._drugs}
         self._last = {drug: np.full(n, np.nan) for drug in self._drugs}
         self._last_due = np.array([max(days, default=-np.inf) for days in plan.due])
+        self._first_line = plan.in_line(second=False)
+        self.second_start = np.full(n, np.nan)  # of the second line
         self._marrow: Marrow | None = None
         self._log_kill: dict[int, NDArray[np.float64]] = {}
         self._neutropenia = {
@@ -83,7 +85,7 @@ class Safety:
         since[""] = np.fmin.reduce([np.where(now[drug], since[drug], np.nan) for drug in self._drugs])
         given = {drug: last[rows] == start for drug, last in self._last.items()}
         troughs = {
-            drug: np.maximum(level, 0.0) * self._share_left_at_trough(drug, end) for drug, level in levels.items()
+            drug: np.maximum(level, 0.0) * self._share_left_at_trough(drug, rows, end) for drug, level in levels.items()
         }
         exposure = Exposure(at_risk, since, given, self._drives(troughs, at_risk), self._care.calm(rows, start))
         events = self._toxicities.interval(rows, start, end, exposure)
@@ -95,9 +97,9 @@ class Safety:
         return self._care.act(events, self._toxicities)
 
     def left(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Return who of `rows` has had every drug of his or hers stopped for toxicity, and the last day of a dose still due."""
+        """Return who of `rows` has had every drug of the first line stopped for toxicity, and the last day of a dose of it still due."""
         stopped = np.stack([self._care.stopped[regimen.drug][rows] for regimen in self._plan.regimens], axis=1)
-        open_ = self._plan.given[rows] & ~stopped
+        open_ = self._first_line[rows] & ~stopped
         return ~open_.any(axis=1), np.where(open_, self._last_due, -np.inf).max(axis=1)
 
     def _drives(
@@ -137,18 +139,18 @@ class Safety:
     def _kill_of(self, drug: str) -> float:
         return self._toxicities.terms[self._neutropenia[drug]].toxicity.log_kill or 0.0
 
-    def _share_left_at_trough(self, drug: str, day: float) -> float:
+    def _share_left_at_trough(self, drug: str, rows: NDArray[np.int64], day: float) -> NDArray[np.float64]:
         """Return what the half-life leaves of today's plasma level when the drug is due next: the trough to come."""
         pk = self._clinic.drugs[drug].pk if drug in self._clinic.drugs else None
-        half_life = pk.label_half_life_days if pk else None
-        coming = [
-            due
-            for place, regimen in enumerate(self._plan.regimens)
-            if regimen.drug == drug
-            for due in self._plan.due[place]
-            if due >= day
-        ]
-        return 2.0 ** (-(min(coming) - day) / half_life) if coming and half_life else 1.0
+        if pk is None or not pk.label_half_life_days:
+            return np.ones(len(rows))
+        wait = np.full(len(rows), np.inf)
+        for place, regimen in enumerate(self._plan.regimens):
+            if regimen.drug == drug:
+                since = day - self.second_start[rows] if self._plan.second[place] else np.full(len(rows), day)
+                due = np.append(sorted(self._plan.due[place]), np.inf)
+                wait = np.fmin(wait, due[np.searchsorted(due, np.nan_to_num(since, nan=np.inf))] - since)
+        return np.where(np.isfinite(wait), 2.0 ** (-np.nan_to_num(wait, posinf=0.0) / pk.label_half_life_days), 1.0)
 
     def _interval_days(self, drug: str) -> float:
         return max(

@@ -285,8 +285,10 @@ def _flags(model: Model, plan: ArmPlan) -> dict[str, NDArray[np.float64]]:
             continue
         for flag in drug.pk.flags:
             values = np.zeros(len(plan.given))
-            for combination in np.unique(plan.given, axis=0):
-                together = [regimen for regimen, on in zip(plan.regimens, combination, strict=True) if on]
-                values[(plan.given == combination).all(axis=1)] = float(flag.holds(together))
+            for line in (plan.in_line(second=False), plan.in_line(second=True)):
+                for combination in np.unique(line, axis=0):
+                    together = [regimen for regimen, on in zip(plan.regimens, combination, strict=True) if on]
+                    if flag.holds(together) and any(regimen.drug == drug.name for regimen in together):
+                        values[(line == combination).all(axis=1)] = 1.0
             flags[f"{drug.name}_{flag.name}"] = values
     return flags

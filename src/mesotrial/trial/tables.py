@@ -58,7 +58,7 @@ _YN = ("Y", "N")
 _RESPONSES = ("CR", "PR", "SD", "PD", "NE")
 _RESULT_CODES = ("OK", "MAX_STEPS", "STEP_TOO_SMALL", "NOT_FINITE")
 _EVENTS = (
-    *("DEATH", "LAST KNOWN ALIVE", "RESPONSE"),
+    *("DEATH", "LAST KNOWN ALIVE", "RESPONSE", "PROGRESSION ON THE SECOND LINE"),
     *("PROGRESSION AT A SCAN", "SYMPTOMATIC PROGRESSION", "NO EVENT: LAST SCAN"),
     *("EVENT AFTER TWO OR MORE MISSED SCANS", "SYMPTOMS WITHOUT A SCAN: LAST SCAN"),
 )
@@ -92,13 +92,23 @@ TABLES: Mapping[str, TableSpec] = {
                 Column(
                     "ENRLMO", "number", "Calendar time of randomisation", "months", note="from the start of enrolment"
                 ),
+                Column("L2STDY", "number", "First day of the second line", "days", note="null if there was none"),
                 Column("TRTEDY", "number", "Day of the last dose", "days", note="null if none was given"),
                 Column("DOSESN", "integer", "Number of dosing occasions received"),
                 Column(
                     "DCTREAS",
                     "text",
                     "Reason treatment ended",
-                    codes=("PROGRESSION", "TOXICITY", "DEATH", "COMPLETED", "DROP-OUT", "ONGOING", "NOT TREATED"),
+                    codes=(
+                        "PROGRESSION",
+                        "TOXICITY",
+                        "DEATH",
+                        "RESPONSE",
+                        "COMPLETED",
+                        "DROP-OUT",
+                        "ONGOING",
+                        "NOT TREATED",
+                    ),
                 ),
                 Column("EOSSTT", "text", "Status at the end of the study", codes=("DEAD", "ALIVE", "LOST")),
                 Column("EOSDY", "number", "Last day known alive, or day of death", "days"),
@@ -159,7 +169,7 @@ TABLES: Mapping[str, TableSpec] = {
             "one subject and parameter (DOR and TTR: responders only)",
             (
                 *_KEYS,
-                Column("PARAMCD", "text", "Parameter code", codes=("OS", "PFS", "DOR", "TTR")),
+                Column("PARAMCD", "text", "Parameter code", codes=("OS", "PFS", "PFS2", "DOR", "TTR")),
                 Column(
                     "AVAL",
                     "number",
