@@ -20,6 +20,7 @@ from mesotrial.cli import (
     compare,
     credibility,
     explain,
+    explorer,
     export,
     model,
     optimise,
@@ -56,6 +57,7 @@ for group in (
     simulate,
     calibrate,
     credibility,
+    explorer,
 ):
     group.register(app)
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from mesotrial.analysis import hazard_ratio, log_rank
 from mesotrial.report import words
+from mesotrial.report.colours import arm_style
 from mesotrial.report.comparison import compare, tally
 from mesotrial.report.counts import baseline_rows, ending_rows
 from mesotrial.report.course_figure import course_figure, course_words, patients_followed
@@ -108,6 +109,7 @@ def _content(
     last_month = max(lanes.last_month for lanes in data.lanes)
     return {
         "design": design,
+        "arm_style": Markup(arm_style([arm.drugs for arm in design.arms])),
         "context_of_use": CONTEXT_OF_USE,
         "patient_page": PATIENT_PAGE,
         "sizes": summary["patients_per_arm"],

@@ -1,0 +1,88 @@
+"""A design from a stranger: read in a process of its own, with little memory, little time and no files to write.
+
+``python -m mesotrial.app.check`` reads YAML on standard input and answers with one JSON object: the design written anew by our own writer, or an error.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from mesotrial.app.bounds import Refused
+
+__all__ = ["MOST_ARMS", "MOST_LETTERS", "check_design", "main"]
+
+MOST_LETTERS, MOST_ARMS, MOST_REGIMENS, MOST_MONTHS = 60_000, 6, 16, 240
+_SECONDS, _MEMORY_BYTES = 20, 1_500_000_000
+
+
+def check_design(text: str) -> tuple[str, str]:
+    """Return the name and the YAML of a design that was read without fault.
+
+    Raises `Refused` with the fault's line and field.
+    """
+    if len(text) > MOST_LETTERS:
+        raise Refused(f"the design has {len(text):,} letters; at most {MOST_LETTERS:,} are read")
+    try:
+        child = subprocess.run(
+            [sys.executable, "-I", "-m", "mesotrial.app.check"],
+            input=text.encode("utf-8", errors="replace"),
+            capture_output=True,
+            timeout=2 * _SECONDS,
+            check=False,
+        )
+        answer: dict[str, Any] = json.loads(child.stdout)
+    except subprocess.TimeoutExpired:
+        raise Refused("the design takes too long to read") from None
+    except ValueError:
+        raise Refused("the design cannot be read within the bounds on memory and time") from None
+    if "error" in answer:
+        raise Refused(str(answer["error"]))
+    return str(answer["name"]), str(answer["yaml"])
+
+
+def main() -> None:
+    """Read, check and answer."""
+    _confine()
+    from mesotrial.catalogue import CatalogueError, design_from_text
+
+    try:
+        design = design_from_text(
+            sys.stdin.buffer.read(8 * MOST_LETTERS).decode("utf-8", errors="replace"), "your design"
+        )
+        answer = {"name": design.name, "yaml": design.to_yaml()}
+        regimens = [
+            one
+            for arm in design.arms
+            for one in (*arm.regimens, *(r for choice in arm.one_of for r in choice.regimens))
+        ]
+        if len(design.arms) > MOST_ARMS or len(regimens) > MOST_REGIMENS:
+            answer = {"error": f"at most {MOST_ARMS} arms with {MOST_REGIMENS} regimens in all are simulated here"}
+        elif design.accrual_months + design.follow_up_months > MOST_MONTHS:
+            answer = {"error": f"at most {MOST_MONTHS} months of enrolment and follow-up are simulated here"}
+    except CatalogueError as error:
+        answer = {"error": str(error)}
+    except MemoryError:
+        answer = {"error": "the design needs too much memory to read"}
+    sys.stdout.write(json.dumps(answer))
+
+
+def _confine() -> None:
+    """Give up memory, time and files; where the system has no such bounds, the time of the parent still holds."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for what, bound in (
+        (resource.RLIMIT_AS, _MEMORY_BYTES),
+        (resource.RLIMIT_CPU, _SECONDS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (bound, bound))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""One colour for a treatment, wherever it is drawn.
+
+The style sheet has a palette ``--c-0`` to ``--c-7`` that people with any colour vision can tell apart; what a treatment does decides its place in it.
+Figures name the arms of a design ``--arm-0``, ``--arm-1``, ...; `arm_style` ties these names to the palette.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["PALETTE", "arm_places", "arm_style", "treatment_place"]
+
+PALETTE = 8
+_PD1, _PD1_CTLA4, _CHEMOTHERAPY, _CHEMO_PD1, _NOTHING, _VESSELS, _CTLA4, _OTHER = range(PALETTE)
+_PD1_EFFECTS = frozenset({"pd1", "pdl1"})
+
+
+def treatment_place(drugs: Iterable[str]) -> int:
+    """Return the place in the palette of a treatment made of these drugs, by what they act on."""
+    from mesotrial.catalogue import load_drug
+
+    acts = {effect.on for name in drugs for effect in load_drug(name).effects}
+    if not acts:
+        return _NOTHING
+    pd1, ctla4, chemotherapy = bool(acts & _PD1_EFFECTS), "ctla4" in acts, "cytotoxic" in acts
+    if acts - {*_PD1_EFFECTS, "ctla4", "cytotoxic", "vascular"}:
+        return _OTHER
+    if pd1:
+        return _PD1_CTLA4 if ctla4 else _CHEMO_PD1 if chemotherapy else _PD1
+    if ctla4:
+        return _CTLA4
+    return _VESSELS if "vascular" in acts else _CHEMOTHERAPY
+
+
+def arm_places(arms: Iterable[Sequence[str]]) -> tuple[int, ...]:
+    """Return a place for each arm (its drugs); two arms of one kind get different ones, the first keeps its own."""
+    found: list[int] = []
+    for drugs in arms:
+        place = treatment_place(drugs)
+        while place in found and len(set(found)) < PALETTE:
+            place = (place + 1) % PALETTE
+        found.append(place)
+    return tuple(found)
+
+
+def arm_style(arms: Iterable[Sequence[str]]) -> str:
+    """Return a rule of CSS that gives each arm, by its drugs, the colour of its treatment."""
+    rules = "".join(
+        f"--arm-{arm}: var(--c-{place}); --arm-{arm}-text: var(--c-{place}-text); "
+        for arm, place in enumerate(arm_places(arms))
+    )
+    return f":root {{ {rules}}}"
