@@ -81,7 +81,7 @@ def test_statements_with_verdict_and_source(client):
 
 
 def test_side_effects_follow_the_hazards():
-    """A hazard that stays, 1.2 a year over half a year, without proneness would give 1 - exp(-0.6) = 45 %; proneness lowers it."""
+    """Shares are of 100, the severe among all, the commonest first, and a second drug adds."""
     found = side_effects([load_drug("nivolumab")])
     assert found == sorted(found, key=lambda one: -one.any_of_100)
     assert all(0 <= one.severe_of_100 <= one.any_of_100 <= 100 for one in found)

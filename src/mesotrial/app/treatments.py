@@ -15,6 +15,7 @@ from mesotrial.app.code import Snippet, command_line
 from mesotrial.app.cycle import STEPS, Step, cycle_drawing, steps_of
 from mesotrial.app.listing import ListedTrial, slug, trials_with
 from mesotrial.app.pages import fields_of, page, picture
+from mesotrial.catalogue.drug import ACTIVATION_PER_DAY
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -187,33 +188,47 @@ def _approved_parts(row: Approval) -> frozenset[str]:
     return frozenset((parts - {"chemotherapy"}) | {"pemetrexed", "platinum"} if "chemotherapy" in parts else parts)
 
 
-def side_effects(drugs: Iterable[Drug]) -> list[SideEffect]:
-    """Return the commonest side effects that the drugs add, of 100 people treated for six months, in the model."""
-    hazards: dict[str, list[Toxicity]] = {}
+def side_effects(drugs: Sequence[Drug]) -> list[SideEffect]:
+    """Return the commonest side effects that the drugs add, of 100 people treated for six months, in the model.
+
+    Terms that follow from a simulated blood count have no share here and are left out.
+    """
+    parts: dict[str, list[tuple[Drug, Toxicity]]] = {}
     for drug in drugs:
         for one in drug.toxicity:
-            hazards.setdefault(one.term, []).append(one)
+            if one.driver != "myelosuppression":
+                parts.setdefault(one.term, []).append((drug, one))
+    blocks_pd1 = any(effect.on in ("pd1", "pdl1") for drug in drugs for effect in drug.effects)
     found = []
-    for term, parts in hazards.items():
-        burdens = [[_cumulative(one, hazard(one)) for one in parts] for hazard in (_any_hazard, _severe_hazard)]
-        shares = [100 * _share(sum(burden)) for burden in burdens]
-        found.append(
-            SideEffect(term, shares[0], shares[1], "guess" if any(one.status == "guess" for one in parts) else "")
-        )
+    for term, mine in parts.items():
+        burdens = [sum(_burden(drug, one, severe, blocks_pd1) for drug, one in mine) for severe in (False, True)]
+        guess = "guess" if any(one.status == "guess" for _, one in mine) else ""
+        found.append(SideEffect(term, 100 * _share(burdens[0]), 100 * _share(burdens[1]), guess))
     return sorted(found, key=lambda one: (-one.any_of_100, one.term))[:_MOST_SIDE_EFFECTS]
 
 
-def _any_hazard(one: Toxicity) -> float:
-    return one.any_hazard_per_year
-
-
-def _severe_hazard(one: Toxicity) -> float:
-    return one.g34_hazard_per_year
-
-
-def _cumulative(one: Toxicity, hazard_per_year: float) -> float:
+def _burden(drug: Drug, one: Toxicity, severe: bool, blocks_pd1: bool) -> float:
+    """Return the cumulative hazard of a term over six months of treatment, for a person of average proneness."""
     days = _MONTHS_TREATED * 30.4375
-    return hazard_per_year * days / 365.25 * one.relative_hazard(0.0, days)
+    if one.driver == "dose":
+        return ((one.g34_per_dose if severe else one.any_per_dose) or 0.0) * _doses(drug.name, days)
+    per_day = (one.g34_hazard_per_year if severe else one.any_hazard_per_year) / 365.25
+    if not one.is_immune:
+        return per_day * days * one.relative_hazard(0.0, days)
+    tolerance = one.tolerance_per_day[0 if severe else 1]
+    both = tolerance + ACTIVATION_PER_DAY
+    alone = one.alone_factor if one.driver == "ctla4_trough" and not blocks_pd1 else 1.0
+    return alone * per_day * (-math.expm1(-tolerance * days) / tolerance + math.expm1(-both * days) / both)
+
+
+def _doses(drug: str, days: float) -> int:
+    """Return how many doses the standard regimen gives in so many days."""
+    from mesotrial.catalogue import CatalogueError, therapy_from_text
+
+    try:
+        return sum(len(regimen.dose_days(days)) for regimen in therapy_from_text(drug).regimens if regimen.drug == drug)
+    except CatalogueError:
+        return 0
 
 
 def _share(burden: float) -> float:
