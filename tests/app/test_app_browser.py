@@ -16,8 +16,8 @@ _PAGES = (
     "/trials", "/trials/confirm", "/trials/own", "/runs", "/evidence",
 )  # fmt: skip
 _PATIENT = "/patient?treatment=nivolumab+%2B+ipilimumab&line=first&histology=epithelioid"
-_LONG = 240_000  # ms: a busy machine may take long, and compiles first
-expect.set_options(timeout=60_000)
+_LONG = 600_000  # ms: a busy machine may take long, and compiles first
+expect.set_options(timeout=120_000)
 _DESKTOP, _PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -101,8 +101,9 @@ def test_first_paint_is_quick(open_page):
     found = []
     for path in ("/treatments", "/", "/treatments", "/trials", "/treatments"):
         page.goto(re.match(r"https?://[^/]+", page.url)[0] + path)
-        page.wait_for_function(f"{paint} !== undefined")
-        found.append(page.evaluate(paint))
+        while (painted := page.evaluate(paint)) is None:
+            page.wait_for_timeout(50)
+        found.append(painted)
     assert min(found) < 2000, found
 
 
@@ -204,8 +205,7 @@ def test_inside_one_patient_moves_with_the_sliders(open_page):
         page.keyboard.press("PageUp")
     expect(curve).not_to_have_attribute("d", drawn)
     expect(page).to_have_url(re.compile("priming_strength="))
-    page.wait_for_function("!document.querySelector('[data-bench]').hasAttribute('aria-busy')")
-    assert story.inner_text() != before
+    expect(story).not_to_have_text(before)
     with page.expect_download() as download:
         page.get_by_role("button", name="Save this case").click()
     case = json.loads(Path(download.value.path()).read_text())

@@ -18,7 +18,7 @@ from mesotrial.app.bounds import Refused
 __all__ = ["Laboratory"]
 
 _MOST_WAITING = 40
-_SECONDS = {"quick": 60.0, "slow": 400.0}  # compiling may have to share the machine with runs
+_SECONDS = {"quick": 60.0, "slow": 900.0}  # compiling may have to share the machine with runs
 
 P = ParamSpec("P")
 R = TypeVar("R")
