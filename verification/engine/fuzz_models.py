@@ -195,7 +195,7 @@ def read(text):
         child = os.fork()
         if not child:
             _answer(text, answer.fileno())
-        deadline = time.monotonic() + 60 * LIMITS.seconds
+        deadline = time.monotonic() + 300 * LIMITS.seconds  # it may have to wait for a processor
         while not (done := os.waitpid(child, os.WNOHANG))[0]:
             if time.monotonic() > deadline:
                 os.kill(child, signal.SIGKILL)

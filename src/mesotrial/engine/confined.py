@@ -102,10 +102,14 @@ def respond(text: str, limits: Limits) -> dict[str, Any]:
 def _guarded(work: Callable[[], Any]) -> Any:
     try:
         return work()
+    except ModelError:
+        raise
     except RecursionError:
         raise ModelError("The model is nested too deeply") from None
     except (MemoryError, OverflowError):
         raise ModelError("The model leads to numbers or formulas that are too large") from None
+    except (TypeError, ValueError, ArithmeticError) as error:  # sympy's, for what is complex or undefined
+        raise ModelError(f"The model has a formula without a meaning in real numbers: {error}") from None
 
 
 def _generate(model: Model) -> str:
