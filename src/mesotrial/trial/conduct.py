@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesotrial.trial.hazards import background_per_day, crossing_day, person_risk, tumour_risk
+from mesotrial.trial.hazards import background_per_day, crossing_day, entry_selection, person_risk, tumour_risk
 from mesotrial.trial.journal import Journal
 from mesotrial.trial.plan import DAYS_PER_WEEK
 from mesotrial.trial.recist import CODES, CONFIRMATION_DAYS, Response, measured_sum_mm
@@ -335,7 +335,8 @@ class _Visits:
         progressed = ~np.isnan(self.course.progression_day[self.rows])
         personal = self.person[self.rows] * np.where(progressed, self.after_progression[self.rows], 1.0)
         hazards = (
-            (readout["death_per_day"] * personal)[:, None] * risk + self.background[self.rows, None],
+            (readout["death_per_day"] * personal)[:, None] * risk * entry_selection(grid, readout)
+            + self.background[self.rows, None],
             readout["symptoms_per_day"][:, None] * risk,
             readout["new_lesion_per_day"][:, None] * risk,
         )

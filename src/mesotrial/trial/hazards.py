@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["background_per_day", "crossing_day", "person_risk", "tumour_risk"]
+__all__ = ["background_per_day", "crossing_day", "entry_selection", "person_risk", "tumour_risk"]
 
 _REFERENCE_VOLUME_ML = 200.0
 _GROWTH_WINDOW_DAYS = 90.0
@@ -50,6 +50,18 @@ def person_risk(
     )
     risk: NDArray[np.float64] = np.exp(log_risk)
     return risk
+
+
+def entry_selection(day: NDArray[np.float64], hazard: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return what is left of the hazard of death on each `day` (n_times,) after randomisation, shape (n_patients, n_times).
+
+    Trials admit those expected to live for months, so that few die early: ``1 - s exp(-t / tau)``. In the digitised curves of MAPS 89 % are alive after
+    six months, where the hazard of the months that follow would leave 72 %.
+    """
+    left: NDArray[np.float64] = 1.0 - hazard["entry_selection"][:, None] * np.exp(
+        -day / hazard["entry_selection_days"][:, None]
+    )
+    return left
 
 
 def background_per_day(age_years: NDArray[np.float64], female: NDArray[np.float64]) -> NDArray[np.float64]:
