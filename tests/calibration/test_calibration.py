@@ -11,6 +11,7 @@ from mesotrial.analysis import Endpoint, RefusedTargetError
 from mesotrial.calibration import Calibration, Free, Target, calibrate, load_free, load_targets
 from mesotrial.calibration.free import current, parameter_sets
 from mesotrial.calibration.identify import informed, known_truth_ranks, pawn_indices
+from mesotrial.calibration.refine import learn, sample
 from mesotrial.calibration.results import write_results
 from mesotrial.calibration.targets import DESIGNS, covariance
 from mesotrial.population import load_parameters
@@ -67,7 +68,7 @@ def _linear(members=120, seed=3):
     matrix = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [1, -1, 0], [0.5, 0, 0], [0, 0.5, 0]], float)
     prior = rng.standard_normal((members, 3))
     posterior = prior * [0.2, 0.3, 1.0]
-    return Calibration(free, targets, prior, posterior, np.array([prior @ matrix.T, posterior @ matrix.T]))
+    return Calibration(free, targets, prior, posterior, (prior @ matrix.T, posterior @ matrix.T), np.zeros(6))
 
 
 def test_known_truths_fall_anywhere_in_their_posteriors():
@@ -76,6 +77,22 @@ def test_known_truths_fall_anywhere_in_their_posteriors():
 
     ranks = known_truth_ranks(_linear())
     assert all(kstest(column, "uniform").pvalue > 0.01 for column in ranks.T)
+
+
+def test_the_emulator_finds_the_posterior_of_a_linear_problem():
+    """Against the exact Gaussian posterior, and a quadratic that it must learn."""
+    rng = np.random.default_rng(4)
+    matrix, errors = rng.normal(size=(3, 5)), np.diag([0.2, 0.3, 0.2, 0.4, 0.3])
+    scores = rng.standard_normal((400, 3))
+    emulator = learn(scores, scores @ matrix + 1.0 + 0.01 * rng.standard_normal((400, 5)), np.ones(400))
+    data = np.array([0.5, 1.5, 1.2, 0.7, 1.0])
+    drawn = sample(emulator, data, errors, 800, rng)
+    precision = matrix @ np.linalg.inv(errors) @ matrix.T + np.eye(3)
+    mean = np.linalg.solve(precision, matrix @ np.linalg.inv(errors) @ (data - 1.0))
+    np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=0.06)
+    np.testing.assert_allclose(np.cov(drawn.T), np.linalg.inv(precision), atol=0.06)
+    bent = learn(scores, (scores**2)[:, :1], np.ones(400))
+    np.testing.assert_allclose(bent(scores)[:, 0], scores[:, 0] ** 2, atol=1e-2)
 
 
 def test_shrinkage_and_sensitivity_find_what_matters():

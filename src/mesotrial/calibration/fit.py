@@ -1,4 +1,4 @@
-"""The posterior by an ensemble smoother with multiple data assimilation (ES-MDA).
+"""The posterior: an ensemble smoother with multiple data assimilation (ES-MDA), and an emulator learnt from its evaluations (`refine`).
 
 Emerick AA, Reynolds AC. Comput Geosci 2013;55:3-15: an ensemble drawn from the prior is moved to the data in a few steps, each with the data's errors
 inflated by alpha (the sum of 1/alpha is 1), by the covariances that the ensemble itself shows between parameters and predictions. No gradients, every
@@ -18,6 +18,7 @@ import numpy as np
 
 from mesotrial.calibration.forward import evaluate, start_worker
 from mesotrial.calibration.free import Free, load_free
+from mesotrial.calibration.refine import learn, sample
 from mesotrial.calibration.targets import Target, covariance, load_targets
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["ALPHAS", "Calibration", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
+_TRUST = (0.1, 0.5, 1.0, 1.0, 1.0)  # weight of each step's evaluations in the emulator: the prior's lie far out
+_BASIS_WEIGHT = 2.0
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
@@ -42,7 +45,9 @@ class Calibration:
     prior, posterior
         Scores in SDs of the priors, shape (n_members, n_free).
     predicted
-        The targets' simulated values at every step, shape (n_steps + 1, n_members, n_targets); the last are the posterior's.
+        The targets' simulated values of the prior and of the posterior, each (n_members, n_targets), on the scoring scale.
+    emulator_error
+        What the emulator missed of the posterior's simulated means, shape (n_targets,), in the targets' SDs.
 
     """
 
@@ -50,12 +55,13 @@ class Calibration:
     targets: tuple[Target, ...]
     prior: NDArray[np.float64]
     posterior: NDArray[np.float64]
-    predicted: NDArray[np.float64]
+    predicted: tuple[NDArray[np.float64], NDArray[np.float64]]
+    emulator_error: NDArray[np.float64]
 
     def z(self) -> NDArray[np.float64]:
         """Return the score's z of each target at the posterior mean of the predictions, shape (n_targets,)."""
         value, sd = (np.array([getattr(one, name) for one in self.targets]) for name in ("value", "sd"))
-        z: NDArray[np.float64] = (np.nanmean(self.predicted[-1], axis=0) - value) / sd
+        z: NDArray[np.float64] = (np.nanmean(self.predicted[1], axis=0) - value) / sd
         return z
 
 
@@ -82,27 +88,39 @@ def calibrate(
     free, targets = free or load_free(), targets or load_targets()
     store = _Store(Path(folder), _settings(free, targets, members, patients_per_arm, seed))
     report = progress or (lambda done, total, message: None)
-    total = members * (len(ALPHAS) + 1)
-    smoother = ESMDA(covariance(targets), np.array([one.value for one in targets]), alpha=np.array(ALPHAS), seed=seed)
+    steps = len(ALPHAS) + 2
+    total = members * steps
+    data, errors = np.array([one.value for one in targets]), covariance(targets)
+    smoother = ESMDA(errors, data, alpha=np.array(ALPHAS), seed=seed)
     prior = np.random.default_rng(seed).standard_normal((members, len(free)))
-    scores, predicted = prior.copy(), []
+    scores, tried, predicted = prior.copy(), [], []
+    emulated = np.zeros(len(targets))
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, initializer=start_worker, initargs=(free, targets, patients_per_arm)) as pool:
-        for step in range(len(ALPHAS) + 1):
+        for step in range(steps):
             known = store.of(step)
             tasks = [
                 (step, member, scores[member], 100 * seed + step) for member in range(members) if member not in known
             ]
-            report(step * members + len(known), total, f"Step {step + 1} of {len(ALPHAS) + 1}")
+            report(step * members + len(known), total, f"Step {step + 1} of {steps}")
             for _, member, values in pool.imap_unordered(evaluate, tasks):
                 store.keep(step, member, values)
                 known[member] = values
-                report(step * members + len(known), total, f"Step {step + 1} of {len(ALPHAS) + 1}")
+                report(step * members + len(known), total, f"Step {step + 1} of {steps}")
+            tried.append(scores)
             predicted.append(_defined(np.array([known[member] for member in range(members)], dtype=float)))
             if step < len(ALPHAS):
                 smoother.prepare_assimilation(Y=predicted[-1].T.copy())
                 scores = smoother.assimilate_batch(X=scores.T.copy()).T
-    return Calibration(free, targets, prior, scores, np.array(predicted))
+            elif step == len(ALPHAS):
+                weights = np.repeat(_TRUST, members)
+                emulator = learn(np.concatenate(tried), np.concatenate(predicted), weights)
+                scores = sample(
+                    emulator, data, covariance(targets, _BASIS_WEIGHT), members, np.random.default_rng([seed, 1])
+                )
+                emulated = emulator(scores).mean(axis=0)
+    missed = (predicted[-1].mean(axis=0) - emulated) / np.array([one.sd for one in targets])
+    return Calibration(free, targets, prior, scores, (predicted[0], predicted[-1]), missed)
 
 
 def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -68,7 +68,7 @@ def write_results(folder: Path, calibration: Calibration, *, provenance: str, se
 def _target_rows(calibration: Calibration) -> Iterable[Sequence[str]]:
     for place, (target, z) in enumerate(zip(calibration.targets, calibration.z(), strict=True)):
         endpoint = target.endpoint
-        low, middle, high = np.quantile(calibration.predicted[-1][:, place], (0.05, 0.5, 0.95))
+        low, middle, high = np.quantile(calibration.predicted[1][:, place], (0.05, 0.5, 0.95))
         yield [
             target.design,
             endpoint.arm,

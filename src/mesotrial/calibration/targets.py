@@ -29,6 +29,7 @@ _CURVE_ARMS = {"pc": "chemo", "pcb": "bev+chemo"}
 _LANDMARKS_MONTHS = (6.0, 12.0, 24.0, 36.0)
 # Results of one arm and family share patients and what is peculiar to the trial; how much is a [guess].
 _SHARED = 0.5
+_BASIS = ("placebo", "chemo")
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,14 @@ def _landmarks(name: str) -> list[Target]:
     return found
 
 
-def covariance(targets: Sequence[Target]) -> NDArray[np.float64]:
-    """Return the covariance of the targets' errors, shape (n, n): those of one arm and family are correlated."""
+def covariance(targets: Sequence[Target], basis_weight: float = 1.0) -> NDArray[np.float64]:
+    """Return the covariance of the targets' errors, shape (n, n): those of one arm and family are correlated.
+
+    Arms of chemotherapy or placebo, on which everything else rests, count `basis_weight` times.
+    """
     groups = [(one.design, one.endpoint.arm, codes.family(one.endpoint.code)) for one in targets]
     same = np.array([[a == b for b in groups] for a in groups])
     sign = np.array([-1.0 if one.endpoint.code == "PD_BEST" else 1.0 for one in targets])
-    sd = np.array([one.sd for one in targets]) * sign
+    weight = np.array([basis_weight if one.endpoint.arm in _BASIS else 1.0 for one in targets])
+    sd = np.array([one.sd for one in targets]) * sign / np.sqrt(weight)
     return np.where(np.eye(len(sd)) > 0, 1.0, _SHARED * same) * np.outer(sd, sd)
