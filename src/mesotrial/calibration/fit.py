@@ -28,7 +28,8 @@ __all__ = ["ALPHAS", "Calibration", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
 _TRUST = (0.1, 0.5, 1.0, 1.0, 1.0)  # weight of each step's evaluations in the emulator: the prior's lie far out
-_BASIS_WEIGHT = 2.0
+# Rounds of the emulator: how much the arms without immunotherapy count, because everything else rests on them.
+_BASIS_WEIGHTS = (2.0,)
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
@@ -88,7 +89,7 @@ def calibrate(
     free, targets = free or load_free(), targets or load_targets()
     store = _Store(Path(folder), _settings(free, targets, members, patients_per_arm, seed))
     report = progress or (lambda done, total, message: None)
-    steps = len(ALPHAS) + 2
+    steps = len(ALPHAS) + 1 + len(_BASIS_WEIGHTS)
     total = members * steps
     data, errors = np.array([one.value for one in targets]), covariance(targets)
     smoother = ESMDA(errors, data, alpha=np.array(ALPHAS), seed=seed)
@@ -112,11 +113,15 @@ def calibrate(
             if step < len(ALPHAS):
                 smoother.prepare_assimilation(Y=predicted[-1].T.copy())
                 scores = smoother.assimilate_batch(X=scores.T.copy()).T
-            elif step == len(ALPHAS):
-                weights = np.repeat(_TRUST, members)
+            elif step < steps - 1:
+                weights = np.repeat(_TRUST[: step + 1], members)
                 emulator = learn(np.concatenate(tried), np.concatenate(predicted), weights)
                 scores = sample(
-                    emulator, data, covariance(targets, _BASIS_WEIGHT), members, np.random.default_rng([seed, 1])
+                    emulator,
+                    data,
+                    covariance(targets, _BASIS_WEIGHTS[step - len(ALPHAS)]),
+                    members,
+                    np.random.default_rng([seed, 1]),
                 )
                 emulated = emulator(scores).mean(axis=0)
     missed = (predicted[-1].mean(axis=0) - emulated) / np.array([one.sd for one in targets])
