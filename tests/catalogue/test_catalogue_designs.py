@@ -231,7 +231,11 @@ def test_an_error_names_file_line_field_and_remedy(
     [
         ("nivolumab 240 mg iw q2w", "iw", "expected a route"),
         ("nivolumap 240 mg IV q2w", "nivolumap", "did you mean nivolumab?"),
-        ("Libtayo 350 mg IV q3w", "Libtayo", "cemiplimab is in the catalogue but cannot be simulated yet"),
+        (
+            "pegargiminase 36 mg IM q1w",
+            "pegargiminase",
+            "pegargiminase is in the catalogue but cannot be simulated yet",
+        ),
         ("nivolumab 240 mg PO q2w", "PO", "nivolumab is not given PO here; its routes: IV"),
         ("nivolumab 240 mg IV x 6", "x", "says how many cycles, but not how long one is"),
         ("nivolumab 240 mg IV q2w x 6 then x 3", "x", "says how many cycles, but not how long one is"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mesotrial.catalogue import parse_regimen
 from mesotrial.trial.censoring import Timeline, overall_survival, progression_free_survival
-from mesotrial.trial.dosing import dose_mg
+from mesotrial.trial.dosing import dose_amount
 from mesotrial.trial.hazards import background_per_day, crossing_day
 from mesotrial.trial.randomise import randomise
 
@@ -27,7 +27,7 @@ def test_doses(text, mg):
         "bsa_m2": np.array([1.6, 2.0]),
         "egfr_ml_per_min": np.array([60.0, 140.0]),
     }
-    np.testing.assert_allclose(dose_mg(parse_regimen(text), people), mg)
+    np.testing.assert_allclose(dose_amount(parse_regimen(text), people), mg)
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,12 +1,14 @@
 """Put the model together that a set of drugs needs, as Antimony text and as SBML.
 
-Every mechanism is a file of Antimony statements. Three conventions make the files combine:
+Every mechanism is a file of Antimony statements. Four conventions make the files combine:
 
-- ``symbol += expression;`` adds a term; the terms of all files become one assignment rule.
-- ``$drug`` in ``pharmacokinetics/`` and ``effects/`` stands for the drug's name; the file is repeated for every drug that uses it.
+- ``symbol += expression;`` adds a term and ``symbol *= expression;`` a factor; those of all files become one assignment rule.
+- ``$drug`` in ``pharmacokinetics/`` and ``effects/`` stands for the drug's name; the file is repeated for every drug that uses it. ``$unit`` is the unit
+  of its doses, ``$level`` what effects read as its strength, and ``$benefit`` the drug's human-translation factor (1 where it has none).
 - A bare number in an equation is dimensionless.
+- A line ``//@ needs: name`` brings in a file of ``optional/``: mechanisms that a model has only where a drug acts on them.
 
-A new drug of a known kind is therefore a catalogue entry; a drug that acts in a new way adds one file to ``effects/``.
+A new drug of a known kind is therefore a catalogue entry; a drug that acts in a new way adds one file to ``effects/`` (or beside the user's own drugs).
 """
 
 from __future__ import annotations
@@ -14,24 +16,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from mesotrial.biology._form import closure, core, form
 
 if TYPE_CHECKING:
     from mesotrial.catalogue import PK, Drug, Effect, PKCovariate, PKParameter
 
 __all__ = ["Assembly", "assemble"]
 
-_ROOM = files("mesotrial.biology")
-_TERM = re.compile(r"^(\w+)\s*\+=\s*([^;]+);")
+_TERM = re.compile(r"^(\w+)\s*([+*])=\s*([^;]+);")
 _BARE_NUMBER = re.compile(r"(?<![\w.^])(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?![\w.]*\s*[\w(])")
+_NEUTRAL = {"+": "0", "*": "1"}
 _UNITS = {
     "L/day": "L_per_day",
     "L": "litre",
     "1/day": "per_day",
+    "1/mL/day": "per_mL_day",
     "day": "day",
+    "mg": "mg",
+    "mg/L": "mg_per_L",
+    "mg/day": "mg_per_day",
+    "million": "million",
+    "million/L": "million_per_L",
+    "1/Gy": "per_Gy",
+    "1/Gy2": "per_Gy2",
 }
-_DOSED = {"antibody": ("central",), "cytotoxic": ("central", "effect_amount"), "kpd": ("effect_amount",)}
+_DOSE_UNITS = {"mg": "mg", "Gy": "Gy", "%": "dimensionless"}
 _COVARIATE_UNITS = {"weight_kg": "kg", "bsa_m2": "m2", "albumin_g_per_l": "g_per_L", "egfr_ml_per_min": "mL_per_min"}
 
 
@@ -44,82 +55,140 @@ class Assembly:
     antimony, sbml
         The same model in both languages (SBML L3V2).
     dosed
-        Per drug, the states that a dose in mg enters.
+        Per drug, the states that doses enter.
+    doses
+        Per drug and route (``*``: any other), the states that a dose enters, in the unit of the drug's doses (mg; million cells, PFU, IU; Gy).
     concentrations
         Per drug with a plasma level, the observable of its concentration, mg/L.
     flags
         Per drug, the parameters (0 or 1) that its regimen flags set.
+    translation
+        Name of each human-translation factor in the model, a parameter ``translation_NAME``.
 
     """
 
     antimony: str
     sbml: str
     dosed: Mapping[str, tuple[str, ...]]
+    doses: Mapping[str, Mapping[str, tuple[str, ...]]]
     concentrations: Mapping[str, str]
     flags: Mapping[str, tuple[str, ...]]
+    translation: tuple[str, ...] = ()
+
+    def enters(self, drug: str, route: str) -> tuple[str, ...]:
+        """Return the states that a dose of `drug` by `route` enters; none for a placebo."""
+        routes = self.doses.get(drug, {})
+        return routes.get(route, routes.get("*", ()))
 
 
 def assemble(drugs: Sequence[Drug] = ()) -> Assembly:
     """Assemble the disease model and the pharmacokinetics and effects of `drugs`.
 
-    Drugs without pharmacokinetics (placebo) add nothing. Raises `ModelError` if the text does not make a valid model, naming the line.
+    Drugs without pharmacokinetics (placebo) add nothing. Raises `CatalogueError` if a drug names a mechanism that does not exist or lacks a number that
+    one needs, and `ModelError` if the text does not make a valid model, naming the line.
     """
+    from mesotrial.catalogue import own_mechanisms
     from mesotrial.engine import antimony_to_sbml
 
-    active = [drug for drug in drugs if drug.pk is not None]
-    mechanisms = sorted(path.name for path in (_ROOM / "mechanisms").iterdir() if path.name.endswith(".ant"))
-    mechanisms.remove("units.ant")
-    parts = [_read("mechanisms", name) for name in ("units.ant", *mechanisms)]
-    for drug in active:
-        parts += _drug_parts(drug)
+    also = own_mechanisms()
+    made = [_Drug(drug, also) for drug in drugs if drug.pk is not None]
+    needed = [name for one in made for part in (one.form, *one.effects) for name in part.needs]
+    factors = {one.drug.translation.name: one.drug.translation for one in made if one.drug.translation is not None}
+    parts = [*core(), *(part.text for part in closure(needed, also))]
+    parts += [
+        f"const translation_{name} = {one.middle!r};  // human-translation factor, {one.low:g} to {one.high:g}: {one.source}\n"
+        for name, one in factors.items()
+    ]
+    for one in made:
+        parts += one.parts()
     text = "model mesothelioma\n\n" + _combine(parts) + "\nend\n"
     return Assembly(
         antimony=text,
         sbml=antimony_to_sbml(text),
-        dosed={drug.name: tuple(f"{drug.name}_{state}" for state in _DOSED[_pk(drug).model]) for drug in active},
-        concentrations={drug.name: f"{drug.name}_concentration" for drug in active if _pk(drug).model != "kpd"},
-        flags={drug.name: tuple(f"{drug.name}_{flag.name}" for flag in _pk(drug).flags) for drug in active},
+        dosed={one.drug.name: tuple(dict.fromkeys(s for states in one.doses.values() for s in states)) for one in made},
+        doses={one.drug.name: one.doses for one in made},
+        concentrations={one.drug.name: f"{one.symbol}_concentration" for one in made if one.has_concentration},
+        flags={one.drug.name: tuple(f"{one.symbol}_{flag.name}" for flag in one.pk.flags) for one in made},
+        translation=tuple(factors),
     )
 
 
-def _read(folder: str, name: str) -> str:
-    return (_ROOM / folder / name).read_text(encoding="utf-8")
+class _Drug:
+    """One drug's part of the model."""
+
+    def __init__(self, drug: Drug, also: Mapping[str, str]) -> None:
+        assert drug.pk is not None
+        self.drug, self.pk = drug, drug.pk
+        self.symbol = re.sub(r"\W", "_", drug.name)
+        self.form = form("pharmacokinetics", _form_name(drug.pk), also)
+        self.effects = [form("effects", effect.on, also) for effect in drug.effects]
+        self.doses = {route: tuple(map(self._named, states)) for route, states in self.form.doses.items()}
+        self.has_concentration = "concentration" in self.form.sets
+
+    def parts(self) -> list[str]:
+        """Return the drug's texts: its numbers, its pharmacokinetics, its effects."""
+        pk = self.pk
+        lines = [f"// {self.drug.name}: values of the population model and covariates"]
+        flags = {flag.name for flag in pk.flags}
+        for flag in pk.flags:
+            lines.append(f"const {self.symbol}_{flag.name} = 0;  // 1: {flag.meaning}")
+        for name, parameter in pk.parameters.items():
+            lines += _individual(self.symbol, name, parameter, [c for c in pk.covariates if c.on == name], flags)
+        texts = ["\n".join(lines) + "\n", self._named(self.form.text)]
+        given = {*pk.parameters, *flags, *self.form.sets}
+        for effect, part in zip(self.drug.effects, self.effects, strict=True):
+            values = _effect_values(effect)
+            given |= {*values, *part.sets}
+            written = [f"const {self.symbol}_{name} = {text}" for name, text in values.items()]
+            texts.append("\n".join(written) + "\n" + self._named(part.text))
+        self._check(given)
+        return texts
+
+    def _named(self, text: str) -> str:
+        factor = self.drug.translation
+        text = text.replace("$level", self.form.level).replace("$unit", _DOSE_UNITS.get(self.drug.dose_unit, "million"))
+        text = text.replace("$benefit", f"translation_{factor.name}") if factor else text.replace("$benefit * ", "")
+        return text.replace("$drug", self.symbol)
+
+    def _check(self, given: set[str]) -> None:
+        """Refuse a drug without a number that its files need."""
+        if missing := sorted({name for part in (self.form, *self.effects) for name in part.reads} - given):
+            from mesotrial.catalogue import CatalogueError
+
+            files = ", ".join([self.pk.model, *(effect.on for effect in self.drug.effects)])
+            raise CatalogueError(
+                f"drug {self.drug.name}: its mechanisms ({files}) also need {', '.join(missing)}; "
+                "give them under pk.parameters, or under the values of the effect"
+            )
 
 
-def _pk(drug: Drug) -> PK:
-    assert drug.pk is not None
-    return drug.pk
+def _form_name(pk: PK) -> str:
+    """Return the file of a drug's pharmacokinetics: some models have a simpler and a fuller form."""
+    match pk.model:
+        case "antibody" if "VMAX" in pk.parameters:
+            return "antibody_saturable"
+        case "antibody" if "CL_Emax" not in pk.parameters:
+            return "antibody_stationary"
+        case "oral" if "Q" in pk.parameters:
+            return "oral_two"
+        case _:
+            return pk.model
 
 
-def _drug_parts(drug: Drug) -> list[str]:
-    pk = _pk(drug)
-    lines = [f"// {drug.name}: values of the population model and covariates"]
-    flags = {flag.name for flag in pk.flags}
-    for flag in pk.flags:
-        lines.append(f"const {drug.name}_{flag.name} = 0;  // 1: {flag.meaning}")
-    for name, parameter in pk.parameters.items():
-        lines += _individual(drug.name, name, parameter, [c for c in pk.covariates if c.on == name], flags)
-    stationary = pk.model == "antibody" and "CL_Emax" not in pk.parameters
-    form = "antibody_stationary" if stationary else pk.model
-    parts = ["\n".join(lines) + "\n", _read("pharmacokinetics", f"{form}.ant").replace("$drug", drug.name)]
-    for effect in drug.effects:
-        values = _effect_values(drug.name, effect)
-        parts.append("\n".join(values) + "\n" + _read("effects", f"{effect.on}.ant").replace("$drug", drug.name))
-    return parts
-
-
-def _effect_values(drug: str, effect: Effect) -> list[str]:
-    """Return the constants that an effect's file reads: the EC50, or the share of a full cycle and the exposure or dose it stands for."""
+def _effect_values(effect: Effect) -> dict[str, str]:
+    """Return the numbers that an effect's file reads, as Antimony: the EC50, the share of a cycle and what it stands for, or values of its own."""
     note = f"{effect.source} [{effect.status}]"
-    if effect.ec50_mg_per_l is not None:
-        return [f"const {drug}_EC50_{effect.on} = {effect.ec50_mg_per_l!r} mg_per_L;  // {note}"]
-    share = f"const {drug}_share = {effect.cycle_share!r};  // {note}"
-    if effect.reference_dose_mg_per_m2 is not None:
-        return [share, f"const {drug}_dose_reference = {effect.reference_dose_mg_per_m2!r} mg_per_m2;  // {note}"]
-    return [
-        share,
-        f"const {drug}_AUC_reference = {effect.reference_auc_mg_day_per_l!r} mg_day_per_L;  // {note}",
-    ]
+    known = (
+        (f"EC50_{effect.on}", effect.ec50_mg_per_l, "mg_per_L"),
+        ("share", effect.cycle_share, "dimensionless"),
+        ("dose_reference", effect.reference_dose_mg_per_m2, "mg_per_m2"),
+        ("AUC_reference", effect.reference_auc_mg_day_per_l, "mg_day_per_L"),
+    )
+    values = {name: f"{value!r} {unit};  // {note}" for name, value, unit in known if value is not None}
+    for name, one in effect.values.items():
+        unit = _UNITS.get(one.unit, "dimensionless")
+        values[f"{effect.on}_{name}"] = f"{one.value!r} {unit};  // {one.source} [{one.status}]"
+    return values
 
 
 def _individual(
@@ -164,20 +233,20 @@ def _covariate_term(effect: str, covariate: PKCovariate, symbol: str) -> tuple[l
 
 
 def _combine(parts: Sequence[str]) -> str:
-    """Join the files; gather the terms of every ``+=`` into one rule."""
-    terms: dict[str, list[str]] = {}
+    """Join the files; gather the terms of every ``+=`` and the factors of every ``*=`` into one rule."""
+    terms: dict[tuple[str, str], list[str]] = {}
     lines: list[str] = []
     for part in parts:
         for line in part.splitlines():
             if match := _TERM.match(line):
-                terms.setdefault(match[1], []).append(match[2].strip())
+                terms.setdefault((match[1], match[2]), []).append(match[3].strip())
             else:
                 lines.append(_stamp(line))
         lines.append("")
-    lines.append("// Sums over the drugs given")
-    for symbol, expressions in terms.items():
-        named = [expression for expression in expressions if expression != "0"] or ["0"]
-        lines.append(_stamp(f"{symbol} := {' + '.join(named)};"))
+    lines.append("// Sums and products over the mechanisms and the drugs given")
+    for (symbol, sign), expressions in terms.items():
+        named = [one for one in expressions if one.split()[0] != _NEUTRAL[sign]] or expressions[:1]
+        lines.append(_stamp(f"{symbol} := {f' {sign} '.join(named)};"))
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mesotrial.catalogue._load_design import design_from_text, load_design
 from mesotrial.catalogue._load_drug import background_toxicity, load_drug
+from mesotrial.catalogue._sources import own_folder, own_mechanisms
 from mesotrial.catalogue.analysis_plan import AnalysisPlan, Look, TestSpec, read_test
 from mesotrial.catalogue.design import (
     STRATA,
@@ -26,11 +27,13 @@ from mesotrial.catalogue.drug import (
     TOXICITY_FRAILTY_SD,
     Drug,
     Effect,
+    EffectValue,
     FlagRule,
     PKCovariate,
     PKParameter,
     RegimenFlag,
     Toxicity,
+    Translation,
 )
 from mesotrial.catalogue.errors import CatalogueError, DataError, RegimenError, UnknownNameError
 from mesotrial.catalogue.evidence import (
@@ -45,20 +48,22 @@ from mesotrial.catalogue.evidence import (
     published_results,
     statements,
     terms,
+    translations,
 )
 from mesotrial.catalogue.names import Entry, entries, find, names
-from mesotrial.catalogue.regimen import Phase, Regimen, parse_regimen
+from mesotrial.catalogue.regimen import COUNTS, Phase, Regimen, parse_regimen
 from mesotrial.catalogue.search import SearchSpace, SearchVariable, load_search, ranges_of
 from mesotrial.catalogue.standard import Therapy, therapy_from_text
 
 __all__ = [
-    "COVARIATES", "PATIENT_PAGE", "PK", "STRATA", "TOXICITY_FRAILTY_SD",
-    "AfterProgression", "Alternative", "AnalysisPlan", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "Drug", "Effect", "Entry",
-    "FlagRule", "Look", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation", "Regimen", "RegimenError",
-    "RegimenFlag", "Scans", "SecondLine", "SearchSpace", "SearchVariable", "Statement", "StopRules", "Term", "TestSpec", "Therapy",
-    "Toxicity", "UnknownNameError",
+    "COUNTS", "COVARIATES", "PATIENT_PAGE", "PK", "STRATA", "TOXICITY_FRAILTY_SD",
+    "AfterProgression", "Alternative", "AnalysisPlan", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "Drug", "Effect",
+    "EffectValue", "Entry", "FlagRule", "Look", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation",
+    "Regimen", "RegimenError", "RegimenFlag", "Scans", "SearchSpace", "SearchVariable", "SecondLine", "Statement", "StopRules", "Term", "TestSpec",
+    "Therapy", "Toxicity", "Translation", "UnknownNameError",
     "approvals", "background_toxicity", "design_from_text", "design_schema", "entries", "find", "load_design", "load_drug", "load_search", "names",
-    "page_figures", "parse_regimen", "published_results", "ranges_of", "read_test", "statements", "terms", "therapy_from_text",
+    "own_folder", "own_mechanisms", "page_figures", "parse_regimen", "published_results", "ranges_of", "read_test", "statements", "terms",
+    "therapy_from_text", "translations",
 ]  # fmt: skip
 
 

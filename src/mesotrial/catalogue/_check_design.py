@@ -14,7 +14,7 @@ from mesotrial.catalogue._sources import packaged
 from mesotrial.catalogue._yaml import Document, dotted
 from mesotrial.catalogue._yaml import Path as FieldPath
 from mesotrial.catalogue.errors import RegimenError
-from mesotrial.catalogue.regimen import Regimen
+from mesotrial.catalogue.regimen import COUNTS, Regimen
 
 __all__ = ["check_arms", "check_continuous", "check_scans"]
 
@@ -144,6 +144,12 @@ def _check_route(document: Document, path: FieldPath, regimen: Regimen) -> None:
     if regimen.route not in drug["routes"]:
         message = f"{regimen.drug} is not given {regimen.route} here; its routes: {', '.join(drug['routes'])}"
         raise _regimen_error(document, path, regimen, message, regimen.route)
+    counted, meant = COUNTS[regimen.unit.partition("/")[0]][0], drug.get("dose_unit", "mg")
+    if counted != meant and regimen.amount:
+        message = (
+            f"{regimen.drug} is given in {meant}, not in {counted}; as in `{(drug.get('regimens') or ['...'])[0]}`"
+        )
+        raise _regimen_error(document, path, regimen, message)
 
 
 def _check_overlap(document: Document, together: list[tuple[FieldPath, Regimen]]) -> None:

@@ -23,8 +23,10 @@ __all__ = ["DrugFile"]
 
 Hazard = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1000)]
 Driver = Literal["constant", "cycle", "immune", "ctla4_trough", "dose", "myelosuppression"]
-ParameterName = Literal["CL", "V1", "Q", "V2", "CL_Emax", "CL_T50", "CL_Hill"]
-Unit = Literal["L/day", "L/h", "mL/min", "L", "mL", "1/day", "1/h", "day", "h", "1"]
+ParameterName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Unit = Literal[
+    "L/day", "L/h", "mL/min", "L", "mL", "1/day", "1/h", "1/mL/day", "day", "h", "mg", "mg/L", "mg/day", "million", "million/L", "1/Gy", "1/Gy2", "1",
+]  # fmt: skip
 
 
 class Sourced(FileModel):
@@ -62,7 +64,7 @@ class WhenFile(FileModel):
 
     drug: Word = Field(description="drug of the other regimen")
     amount: Amount | None = Field(None, description="its dose")
-    unit: Literal["mg", "mg/kg", "mg/m2", "AUC"] | None = Field(None, description="unit of its dose")
+    unit: Word | None = Field(None, description="unit of its dose")
     cycle_days: Amount | None = Field(None, description="its cycle in days")
 
 
@@ -97,13 +99,15 @@ class ResidualFile(FileModel):
 class PKFile(FileModel):
     """Population pharmacokinetics; `source` and `status` hold for every number that has none of its own."""
 
-    model: Literal["antibody", "cytotoxic", "kpd"] = Field(
-        description="antibody, cytotoxic, or kpd: no plasma level, the effect follows the dose"
+    model: ParameterName = Field(
+        description="antibody, cytotoxic, kpd (no plasma level, the effect follows the dose), oral, cytokine, local, cells, virus, ...: "
+        "a file of biology/pharmacokinetics"
     )
     source: Word = Field(description="a key of the file's sources")
     status: StatusWord = Field(description="verified, recalled, derived or guess")
     parameters: dict[ParameterName, ParameterFile] = Field(
-        description="CL V1 Q V2, for an antibody whose clearance changes also CL_Emax CL_T50 CL_Hill; none for kpd"
+        default_factory=dict,
+        description="CL V1 Q V2, for an antibody whose clearance changes also CL_Emax CL_T50 CL_Hill; none for kpd",
     )
     correlations: list[CorrelationFile] = Field(default_factory=list, description="correlations of random effects")
     covariates: list[CovariateFile] = Field(default_factory=list, description="covariate effects")
@@ -113,12 +117,19 @@ class PKFile(FileModel):
     alternatives: Text = Field("", description="other published models, and why not")
 
 
+class EffectValueFile(Sourced):
+    """A number that an effect's file reads."""
+
+    value: Number = Field(description="the number")
+    unit: Unit = Field("1", description="its unit")
+
+
 class EffectFile(Sourced):
     """What the drug acts on."""
 
     source: Word = Field(description="a key of the file's sources")
     status: StatusWord = Field(description="verified, recalled, derived or guess")
-    on: Literal["pd1", "pdl1", "ctla4", "vascular", "cytotoxic"] = Field(description="the target in the model")
+    on: ParameterName = Field(description="the target in the model: a file of biology/effects, such as pd1")
     ec50_mg_per_l: Amount | None = Field(None, description="plasma concentration of half the effect, mg/L")
     cycle_share: Amount | None = Field(
         None, description="share of the effect of a full cycle of chemotherapy that the reference exposure brings"
@@ -128,6 +139,9 @@ class EffectFile(Sourced):
     )
     reference_dose_mg_per_m2: Amount | None = Field(
         None, description="for a drug without a plasma level, the dose that stands for the reference exposure, mg/m2"
+    )
+    values: dict[ParameterName, EffectValueFile] = Field(
+        default_factory=dict, description="numbers of other effects, by name"
     )
     note: Text = Field("", description="what a reader should know")
 
@@ -194,7 +208,15 @@ class DrugFile(FileModel):
     plain_words: Text = Field(min_length=1, description="one or two sentences for anyone")
     how_it_works: Text = Field(min_length=1, description="mechanism, for a pharmacologist")
     routes: list[Word] = Field(min_length=1, description="routes of administration")
-    exploratory: Flag = Field(False, description="true where no human evidence in mesothelioma exists")
+    exploratory: Flag = Field(False, description="true where no trial in mesothelioma has shown a benefit")
+    translation: Word | None = Field(
+        None, description="the human-translation factor of an exploratory drug's mechanism: a name of translation.csv"
+    )
+    founded: Text = Field("", description="how well founded its benefit in mesothelioma is")
+    dose_unit: Literal["mg", "cells", "PFU", "VP", "CFU", "IU", "Gy", "%"] = Field(
+        "mg", description="what its doses count"
+    )
+    regimens: list[Text] = Field(default_factory=list, description="as labels and trials give it")
     sources: Sources = Field(description="the sources by key")
     pk: PKFile | None = Field(None, description="pharmacokinetics; none for a placebo")
     effects: list[EffectFile] = Field(default_factory=list, description="what the drug acts on")

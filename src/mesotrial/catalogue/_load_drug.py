@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mesotrial.catalogue import drug as d
 from mesotrial.catalogue._build import build, built
-from mesotrial.catalogue._sources import packaged, packaged_names
+from mesotrial.catalogue._sources import own_folder, packaged, packaged_names
 from mesotrial.catalogue._yaml import Document
 from mesotrial.catalogue._yaml import Path as FieldPath
 from mesotrial.catalogue.errors import CatalogueError, UnknownNameError
+from mesotrial.catalogue.evidence import translations
 from mesotrial.catalogue.names import find
 from mesotrial.catalogue.names import names as entry_names
 
@@ -28,11 +30,20 @@ _UNITS = {
     "1/h": ("1/day", 24.0),
     "day": ("day", 1.0),
     "h": ("day", 1 / 24),
+    "1/mL/day": ("1/mL/day", 1.0),
+    "mg": ("mg", 1.0),
+    "mg/L": ("mg/L", 1.0),
+    "mg/day": ("mg/day", 1.0),
+    "million": ("million", 1.0),
+    "million/L": ("million/L", 1.0),
+    "1/Gy": ("1/Gy", 1.0),
+    "1/Gy2": ("1/Gy2", 1.0),
     "1": ("1", 1.0),
 }
 _TWO_COMPARTMENTS = ("CL", "V1", "Q", "V2")
 _CHANGING = ("CL_Emax", "CL_T50", "CL_Hill")
-_NEEDED = {"cytotoxic": _TWO_COMPARTMENTS, "antibody": _TWO_COMPARTMENTS, "kpd": ()}
+_NEEDED = {"cytotoxic": _TWO_COMPARTMENTS, "antibody": _TWO_COMPARTMENTS, "oral": ("KA", "CL", "V1")}
+_BY_CONCENTRATION = ("pd1", "pdl1", "ctla4", "vascular", "adcc", "imid")
 _DRIVER_NEEDS = {
     "immune": ("onset_days",),
     "ctla4_trough": ("onset_days", "reference_trough_mg_per_l", "trough_exponent"),
@@ -49,7 +60,7 @@ def load_drug(name: str) -> d.Drug:
         UnknownNameError: no such drug; the message has the nearest names.
         CatalogueError: a drug that is known but cannot be simulated yet.
     """
-    return _load(_canonical_name(name))
+    return _load(_canonical_name(name), own_folder())
 
 
 def background_toxicity() -> tuple[d.Toxicity, ...]:
@@ -87,7 +98,26 @@ def _build_drug(document: Document, other_names: tuple[str, ...]) -> d.Drug:
         background=_events(document, "background"),
         other_names=other_names,
         sources=dict(data["sources"]),
+        regimens=tuple(data.get("regimens", ())),
+        translation=_translation(document, data),
     )
+
+
+def _translation(document: Document, data: Mapping[str, Any]) -> d.Translation | None:
+    name = data.get("translation")
+    if bool(data.get("exploratory")) != (name is not None):
+        raise document.error(
+            ("exploratory",),
+            "an exploratory drug needs a `translation`, the name of its human-translation factor, and only such a drug has one",
+        )
+    if name is None:
+        return None
+    factors = translations()
+    if name not in factors:
+        raise document.error(
+            ("translation",), f"no human-translation factor is called {name!r}; known: {', '.join(factors)}"
+        )
+    return factors[name]
 
 
 def _canonical_name(name: str) -> str:
@@ -107,8 +137,10 @@ def _canonical_name(name: str) -> str:
 
 
 @cache
-def _load(name: str) -> d.Drug:
+def _load(name: str, own: Path | None) -> d.Drug:
     document, _ = packaged("drugs", name)
+    if own is not None and Path(document.file).is_relative_to(own):
+        return drug_from_document(document, find(name).other_names)
     return built(lambda: _build_drug(document, find(name).other_names), lambda: _check(document))
 
 
@@ -125,15 +157,16 @@ def _pk(document: Document, data: Mapping[str, Any]) -> d.PK:
             )
         if (item["form"] in ("power", "logpower")) != (item.get("reference") is not None):
             raise document.error(path, "power and logpower need a reference; exp and add have none")
-    changing = _CHANGING if any(name in data["parameters"] for name in _CHANGING) else ()
-    missing = [name for name in (*_NEEDED[data["model"]], *changing) if name not in data["parameters"]]
+    parameters = data.get("parameters", {})
+    changing = _CHANGING if any(name in parameters for name in _CHANGING) else ()
+    missing = [name for name in (*_NEEDED.get(data["model"], ()), *changing) if name not in parameters]
     if missing:
         raise document.error(("pk", "parameters"), f"a {data['model']} model also needs {', '.join(missing)}")
     half_life = data.get("label_half_life")
     residual = data.get("residual") or {}
     return d.PK(
         model=data["model"],
-        parameters={name: _parameter(document, name, item) for name, item in data["parameters"].items()},
+        parameters={name: _parameter(document, name, item) for name, item in parameters.items()},
         correlations={
             (item["between"][0], item["between"][1]): float(item["value"]) for item in data.get("correlations", ())
         },
@@ -160,7 +193,7 @@ def _effect(document: Document, path: FieldPath, item: Mapping[str, Any]) -> d.E
         reference = "reference_dose_mg_per_m2" if model == "kpd" else "reference_auc_mg_day_per_l"
         needed: tuple[str, ...] = ("cycle_share", reference)
     else:
-        needed = ("ec50_mg_per_l",)
+        needed = ("ec50_mg_per_l",) if item["on"] in _BY_CONCENTRATION else ()
     missing = [name for name in needed if item.get(name) is None]
     if missing:
         raise document.error(path, f"an effect on {item['on']} also needs {', '.join(missing)}")
@@ -169,6 +202,14 @@ def _effect(document: Document, path: FieldPath, item: Mapping[str, Any]) -> d.E
         item,
         source=_source(document, (*path, "source"), item["source"]),
         ec50_mg_per_l=item.get("ec50_mg_per_l"),
+        values={
+            name: d.EffectValue(
+                float(one["value"]) * _UNITS[one.get("unit", "1")][1],
+                _UNITS[one.get("unit", "1")][0],
+                **_provenance(document, (*path, "values", name), one, item),
+            )
+            for name, one in (item.get("values") or {}).items()
+        },
     )
 
 

@@ -11,8 +11,8 @@ from typing import Literal
 from mesotrial.catalogue.regimen import DoseUnit, Regimen
 
 __all__ = [
-    "ACTIVATION_PER_DAY", "COVARIATES", "PK", "TOXICITY_FRAILTY_SD", "Drug", "Effect", "FlagRule", "PKCovariate", "PKParameter", "RegimenFlag", "Status",
-    "Toxicity", "tolerance_rate",
+    "ACTIVATION_PER_DAY", "COVARIATES", "PK", "TOXICITY_FRAILTY_SD", "Drug", "Effect", "EffectValue", "FlagRule", "PKCovariate", "PKParameter", "RegimenFlag",
+    "Status", "Toxicity", "Translation", "tolerance_rate",
 ]  # fmt: skip
 
 Status = Literal["verified", "recalled", "derived", "guess"]
@@ -92,14 +92,15 @@ class RegimenFlag:
 
 @dataclass(frozen=True)
 class PK:
-    """Population pharmacokinetics: two compartments, intravenous.
+    """What becomes of a dose: plasma levels, or living cells and viruses. ``model`` is a file of the biology's ``pharmacokinetics/``.
 
-    ``antibody`` has CL V1 Q V2 and, where clearance changes over treatment, CL(t) = CL * exp(CL_Emax * t^CL_Hill / (CL_T50^CL_Hill + t^CL_Hill));
-    ``cytotoxic`` has CL V1 Q V2; ``kpd`` has no parameters and no plasma level, its effect follows the dose per m2.
+    ``antibody`` has CL V1 Q V2 and, where clearance changes over treatment, CL(t) = CL * exp(CL_Emax * t^CL_Hill / (CL_T50^CL_Hill + t^CL_Hill)), or a
+    second, saturable clearance VMAX KM; ``cytotoxic`` has CL V1 Q V2; ``kpd`` has no parameters and no plasma level, its effect follows the dose per m2;
+    ``oral`` has KA CL V1 and, with two compartments, Q V2; the others have the parameters that their files read.
     ``correlations`` are those of the random effects of two parameters. Residual errors are of a measured concentration.
     """
 
-    model: Literal["antibody", "cytotoxic", "kpd"]
+    model: str
     parameters: Mapping[str, PKParameter]
     correlations: Mapping[tuple[str, str], float]
     covariates: tuple[PKCovariate, ...]
@@ -111,21 +112,48 @@ class PK:
 
 
 @dataclass(frozen=True)
+class EffectValue:
+    """A number that an effect's file reads, with unit, source and status."""
+
+    value: float
+    unit: str
+    source: str
+    status: Status
+
+
+@dataclass(frozen=True)
 class Effect:
     """What the drug acts on, and how strongly.
 
     By concentration: ``ec50_mg_per_l`` in plasma. By dose (``cytotoxic``): ``cycle_share`` of the effect of a full cycle of platinum-pemetrexed comes from
     one dose with an exposure of ``reference_auc_mg_day_per_l``, or of ``reference_dose_mg_per_m2`` where there is no plasma level. One of the two is given.
+    Other effects have ``values`` by name. ``on`` is a file of the biology's ``effects/``.
     """
 
-    on: Literal["pd1", "pdl1", "ctla4", "vascular", "cytotoxic"]
+    on: str
     ec50_mg_per_l: float | None
     source: str
     status: Status
     cycle_share: float | None = None
     reference_auc_mg_day_per_l: float | None = None
     reference_dose_mg_per_m2: float | None = None
+    values: Mapping[str, EffectValue] = field(default_factory=dict)
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """The human-translation factor of a mechanism without a trial in mesothelioma that shows a benefit: what of the benefit in the laboratory, or in other
+    cancers, is left in people with mesothelioma. Nobody knows it; ``low`` to ``high`` is the range that results are shown over.
+    """
+
+    name: str
+    low: float
+    middle: float
+    high: float
+    meaning: str
+    source: str
+    status: Status
 
 
 @dataclass(frozen=True)
@@ -209,7 +237,12 @@ def tolerance_rate(onset_days: float) -> float:
 
 @dataclass(frozen=True)
 class Drug:
-    """A drug that can be given in a simulated trial. ``background`` is filled for placebo only: events that belong to no drug."""
+    """A drug (or another treatment that a regimen can name) of a simulated trial.
+
+    ``background`` is filled for placebo only: events that belong to no drug. ``dose_unit`` is what its doses count: mg, cells, PFU, VP, CFU, IU, Gy or %.
+    ``regimens`` are written as labels and trials give them. ``founded`` says how well founded its benefit in mesothelioma is. An ``exploratory`` drug has a
+    ``translation``.
+    """
 
     name: str
     drug_class: str
@@ -224,4 +257,8 @@ class Drug:
     background: tuple[Toxicity, ...] = ()
     other_names: tuple[str, ...] = ()
     exploratory: bool = False
+    dose_unit: str = "mg"
+    regimens: tuple[str, ...] = ()
+    founded: str = ""
+    translation: Translation | None = None
     sources: Mapping[str, str] = field(default_factory=dict)

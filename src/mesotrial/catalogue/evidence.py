@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from mesotrial.catalogue._sources import DATA
+from mesotrial.catalogue._sources import DATA, own_folder
+from mesotrial.catalogue.drug import Status, Translation
+from mesotrial.catalogue.errors import CatalogueError
 
 __all__ = [
     "PATIENT_PAGE", "Approval", "PageFigure", "PublishedResult", "Statement", "Term",
-    "approvals", "page_figures", "published_results", "statements", "terms",
+    "approvals", "page_figures", "published_results", "statements", "terms", "translations",
 ]  # fmt: skip
 
+_STATUS: Mapping[str, Status] = {"verified": "verified", "recalled": "recalled", "derived": "derived", "guess": "guess"}
 PATIENT_PAGE = "a patient-information page on mesothelioma immunotherapy (Mesothelioma Justice Network)"
 
 
@@ -159,6 +163,28 @@ def approvals() -> tuple[Approval, ...]:
 def terms() -> tuple[Term, ...]:
     """Give the words of the patient page with the catalogue's names."""
     return tuple(Term(**row) for row in read_table("terms.csv"))
+
+
+def translations() -> Mapping[str, Translation]:
+    """Give the human-translation factors by name, the user's own among them."""
+    own = own_folder()
+    rows = read_table("translation.csv")
+    if own is not None and (own / "translation.csv").is_file():
+        with (own / "translation.csv").open(encoding="utf-8", newline="") as file:
+            rows += list(csv.DictReader(file))
+    return {row["name"]: _translation(row) for row in rows}
+
+
+def _translation(row: Mapping[str, str]) -> Translation:
+    try:
+        low, middle, high = (float(row[name]) for name in ("low", "middle", "high"))
+        if not 0 <= low <= middle <= high or not re.fullmatch(r"[a-z][a-z0-9_]*", row["name"]):
+            raise ValueError
+        return Translation(row["name"], low, middle, high, row["meaning"], row["source"], _STATUS[row["status"]])
+    except (KeyError, TypeError, ValueError):
+        raise CatalogueError(
+            f"translation.csv: cannot read the row {dict(row)}; expected name (small letters), low <= middle <= high, meaning, source, status"
+        ) from None
 
 
 def page_figures(trial: str) -> Mapping[tuple[str, str, float | None], PageFigure]:

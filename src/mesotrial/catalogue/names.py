@@ -6,9 +6,10 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Literal, get_args
 
-from mesotrial.catalogue._sources import packaged_names
+from mesotrial.catalogue._sources import own_folder, packaged_names
 from mesotrial.catalogue.errors import CatalogueError, UnknownNameError
 from mesotrial.catalogue.evidence import published_results, read_table, statements, terms
 
@@ -90,8 +91,16 @@ def _key(name: str) -> str:
     return "".join(word for word in words if word not in _SILENT)
 
 
-@cache
 def _index() -> dict[str, Entry]:
+    return _index_of(own_folder())
+
+
+def _entries() -> tuple[Entry, ...]:
+    return _entries_of(own_folder())
+
+
+@cache
+def _index_of(own: Path | None) -> dict[str, Entry]:
     index: dict[str, Entry] = {}
     for entry in _entries():
         for name in (entry.name, entry.key, *entry.other_names):
@@ -100,13 +109,12 @@ def _index() -> dict[str, Entry]:
     return index
 
 
-@cache
 def _every_name() -> tuple[str, ...]:
     return tuple(name for entry in _entries() if entry.kind != "statement" for name in (entry.name, *entry.other_names))
 
 
 @cache
-def _entries() -> tuple[Entry, ...]:
+def _entries_of(own: Path | None) -> tuple[Entry, ...]:
     """Put the tables together: each thing once, with all names it goes by."""
     collected: dict[str, Entry] = {}
     for entry in (*_listed(), *_unlisted(), *_terms(), *_trials(), *_statements()):

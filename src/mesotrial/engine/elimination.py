@@ -12,7 +12,8 @@ from mesotrial.engine.model import Model, StateEquation, number, real, symbol
 def reduce_model(model: Model, observables: Sequence[str], dosed: Sequence[str], inputs: Sequence[str]) -> Model:
     """Return `model` without its dead states and without what no observable depends on (see `Model.reduced`)."""
     dead = dead_states(model, dosed, inputs)
-    gone = {symbol(name): sympy.Integer(0) for name in dead}
+    off = (name for name, value in model.constants.items() if value == 0 and name not in inputs)
+    gone: dict[Symbol, Expr] = {symbol(name): sympy.Integer(0) for name in (*dead, *off)}
     states = {
         name: StateEquation(_at_zero(equation.rate, gone), equation.initial)
         for name, equation in model.states.items()

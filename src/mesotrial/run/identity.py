@@ -44,7 +44,7 @@ def identity_of(
     from importlib.metadata import version
 
     from mesotrial.biology import assemble
-    from mesotrial.catalogue import load_drug
+    from mesotrial.catalogue import load_drug, own_folder
     from mesotrial.population import load_ensemble
 
     model = assemble([load_drug(name) for name in design.drugs])
@@ -61,7 +61,7 @@ def identity_of(
         "model_hash": _hash(model.sbml),
         "population_version": parameters[0].version,
         "population_hash": _hash(repr(parameters)),
-        "catalogue_hash": folder_hash(package / "catalogue" / "data"),
+        "catalogue_hash": folder_hash(package / "catalogue" / "data") + (folder_hash(own) if (own := own_folder()) else ""),
     }
 
 

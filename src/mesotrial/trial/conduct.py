@@ -6,6 +6,7 @@ scan show, who has toxicity, who stops, who gets which dose next.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Clinic", "Course", "conduct"]
 
 _GRID_DAYS = 7.0
-OBSERVABLES = ("tumour_volume", "growth_smoothed")
+OBSERVABLES = ("tumour_volume", "growth_smoothed", "risk_volume", "treatment_hazard")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Clinic:
     """What the visit loop needs to know of the protocol and of the model."""
 
     scans: Scans
-    dosed: dict[str, tuple[str, ...]]
+    enters: Callable[[str, str], tuple[str, ...]]
     concentrations: dict[str, str]
     drugs: dict[str, Drug]
     traced: int
@@ -68,7 +69,7 @@ class Course:
     scans: Journal = field(
         default_factory=lambda: Journal("row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "code")
     )
-    dosing: Journal = field(default_factory=lambda: Journal("row", "regimen", "mg", "day"))
+    dosing: Journal = field(default_factory=lambda: Journal("row", "regimen", "dose", "day"))
     events: Journal = field(
         default_factory=lambda: Journal(
             "row", "term", "grade", "onset_day", "end_day", "action", "steroids", "emergent"
@@ -157,15 +158,16 @@ class _Visits:
         )
         self.spent = np.zeros((3, n))
         now = simulator.observe(state, OBSERVABLES)
-        self.volume, self.growth = now["tumour_volume"].copy(), now["growth_smoothed"].copy()
-        baseline = measured_sum_mm(self.volume, scan_plan.geometry, scan_plan.reading_error[:, 0])
+        volume, self.growth = now["tumour_volume"].copy(), now["growth_smoothed"].copy()
+        self.risk_volume, self.added_risk = now["risk_volume"].copy(), now["treatment_hazard"].copy()
+        baseline = measured_sum_mm(volume, scan_plan.geometry, scan_plan.reading_error[:, 0])
         nan = np.full(n, np.nan)
         response = Response(baseline, clinic.scans.criteria, clinic.scans.confirmation)
         self.course = Course(
             plan,
             scan_plan,
             toxicities.terms,
-            self.volume.copy(),
+            volume,
             response,
             end_day.copy(),
             lost.copy(),
@@ -181,7 +183,7 @@ class _Visits:
         )
         self.safety = Safety(cohort, plan, toxicities, clinic)
         self.on_second = np.zeros(n, dtype=bool)
-        self._trace(np.zeros(1), self.volume[None, : clinic.traced].T, {}, np.arange(min(clinic.traced, n)))
+        self._trace(np.zeros(1), volume[None, : clinic.traced].T, {}, np.arange(min(clinic.traced, n)))
 
     def anybody(self) -> bool:
         """Say whether anybody is still followed."""
@@ -271,13 +273,13 @@ class _Visits:
             allowed = self.safety.may_have(regimen.drug, self.rows, start)
             position = np.flatnonzero(due & plan.given[self.rows, place] & allowed)
             rows = self.rows[position]
-            mg = plan.dose_mg[rows, place]
+            dose = plan.dose[rows, place]
             course.last_dose_day[rows] = start
             self.safety.dose(place, rows, start)
-            course.dosing.add(row=rows, regimen=np.full(len(rows), place), mg=mg, day=np.full(len(rows), start))
-            for name in self.clinic.dosed.get(regimen.drug, ()):
+            course.dosing.add(row=rows, regimen=np.full(len(rows), place), dose=dose, day=np.full(len(rows), start))
+            for name in self.clinic.enters(regimen.drug, regimen.route):
                 patient.append(position)
-                amount.append(mg)
+                amount.append(dose)
                 duration.append(np.full(len(position), regimen.infusion_minutes / 1440.0))
                 states.append(np.full(len(position), name, dtype=object))
         course.doses += course.last_dose_day == start
@@ -327,16 +329,19 @@ class _Visits:
         self, grid: NDArray[np.float64], on_grid: dict[str, NDArray[np.float64]], failed: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return the days of death, of symptomatic progression and of a new lesion, NaN where not in this interval."""
-        volume = np.concatenate([self.volume[self.rows, None], on_grid["tumour_volume"]], axis=1)
-        growth = np.concatenate([self.growth[self.rows, None], on_grid["growth_smoothed"]], axis=1)
-        volume[failed], growth[failed] = self.volume[self.rows[failed], None], 0.0
-        readout = {name: values[self.rows] for name, values in self.readout.items()}
+        rows = self.rows
+        volume = np.concatenate([self.risk_volume[rows, None], on_grid["risk_volume"]], axis=1)
+        growth = np.concatenate([self.growth[rows, None], on_grid["growth_smoothed"]], axis=1)
+        added = np.concatenate([self.added_risk[rows, None], on_grid["treatment_hazard"]], axis=1)
+        volume[failed], growth[failed], added[failed] = self.risk_volume[rows[failed], None], 0.0, 0.0
+        readout = {name: values[rows] for name, values in self.readout.items()}
         risk = tumour_risk(volume, growth, readout)
-        progressed = ~np.isnan(self.course.progression_day[self.rows])
-        personal = self.person[self.rows] * np.where(progressed, self.after_progression[self.rows], 1.0)
+        progressed = ~np.isnan(self.course.progression_day[rows])
+        personal = self.person[rows] * np.where(progressed, self.after_progression[rows], 1.0)
         hazards = (
             (readout["death_per_day"] * personal)[:, None] * risk * entry_selection(grid, readout)
-            + self.background[self.rows, None],
+            + self.background[rows, None]
+            + added,
             readout["symptoms_per_day"][:, None] * risk,
             readout["new_lesion_per_day"][:, None] * risk,
         )
@@ -346,7 +351,7 @@ class _Visits:
                 grid, hazard, self.spent[place, self.rows], self.threshold[place, self.rows]
             )
             found.append(np.where(failed, np.nan, day))
-        self.volume[self.rows], self.growth[self.rows] = volume[:, -1], growth[:, -1]
+        self.risk_volume[rows], self.growth[rows], self.added_risk[rows] = volume[:, -1], growth[:, -1], added[:, -1]
         return found[0], found[1], found[2]
 
     def _read_scan(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesotrial.trial.dosing import dose_mg
+from mesotrial.trial.dosing import dose_amount
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +32,8 @@ class ArmPlan:
         Every regimen that somebody of the arm gets.
     given
         Whether a patient gets a regimen, shape (n_patients, n_regimens).
-    dose_mg
-        The dose of one occasion, shape (n_patients, n_regimens).
+    dose
+        The dose of one occasion in the model's unit (mg; millions; Gy), shape (n_patients, n_regimens).
     due
         Per regimen, the days of its doses: from randomisation, or from the start of the second line.
     second
@@ -49,7 +49,7 @@ class ArmPlan:
     arm: Arm
     regimens: tuple[Regimen, ...]
     given: NDArray[np.bool_]
-    dose_mg: NDArray[np.float64]
+    dose: NDArray[np.float64]
     due: tuple[frozenset[float], ...]
     second: NDArray[np.bool_]
     offered: NDArray[np.bool_]
@@ -81,7 +81,7 @@ def plan_arm(arm: Arm, cohort: Cohort, horizon_days: float) -> ArmPlan:
         arm,
         tuple(regimens),
         np.array(given).T.reshape(n, len(regimens)),
-        np.stack([dose_mg(regimen, cohort.covariates) for regimen in regimens], axis=1),
+        np.stack([dose_amount(regimen, cohort.covariates) for regimen in regimens], axis=1),
         tuple(due),
         np.array(second),
         offered,

@@ -9,6 +9,7 @@ import numpy as np
 
 from mesotrial.trial.care import ACTIONS
 from mesotrial.trial.censoring import Timeline, overall_survival, progression_free_survival, response_duration
+from mesotrial.trial.dosing import written
 from mesotrial.trial.recist import CODES
 from mesotrial.trial.tables import DAYS_PER_MONTH, empty_table, typed
 from mesotrial.trial.toxicity import FATAL_GRADE
@@ -275,12 +276,19 @@ def _adae(keys: _Keys, course: Course) -> pl.DataFrame:
 def _adex(keys: _Keys, course: Course) -> pl.DataFrame:
     rows = course.dosing["row"]
     regimens = [course.plan.regimens[place] for place in course.dosing["regimen"]]
+    dose = np.array(course.dosing["dose"], dtype=float)
+    units = []
+    for place, regimen in enumerate(course.plan.regimens):
+        mine = np.asarray(course.dosing["regimen"]) == place
+        dose[mine], unit = written(regimen, dose[mine])
+        units.append(unit)
     return typed(
         "adex",
         {
             **keys.of(rows),
             "EXTRT": [regimen.drug for regimen in regimens],
-            "EXDOSE": course.dosing["mg"],
+            "EXDOSE": dose,
+            "EXDOSU": [units[place] for place in course.dosing["regimen"]],
             "EXROUTE": [regimen.route for regimen in regimens],
             "ASTDY": course.dosing["day"],
             "EXDURM": np.array([regimen.infusion_minutes for regimen in regimens], dtype=float),

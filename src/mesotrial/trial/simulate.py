@@ -253,7 +253,7 @@ def simulate_chunk(
         Toxicities(terms, cohort, TOXICITY_FRAILTY_SD),
         Clinic(
             design.scans,
-            dict(model.assembly.dosed),
+            model.assembly.enters,
             dict(model.concentrations),
             {drug.name: drug for drug in model.drugs},
             traced,

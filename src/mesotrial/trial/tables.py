@@ -214,7 +214,10 @@ TABLES: Mapping[str, TableSpec] = {
             (
                 *_KEYS,
                 Column("EXTRT", "text", "Drug"),
-                Column("EXDOSE", "number", "Dose given", "mg"),
+                Column("EXDOSE", "number", "Dose given, in EXDOSU; of surgery the share taken out"),
+                Column(
+                    "EXDOSU", "text", "Unit of the dose", codes=("mg", "cells", "PFU", "VP", "CFU", "IU", "Gy", "%")
+                ),
                 Column("EXROUTE", "text", "Route"),
                 Column("ASTDY", "number", "Day of the dose", "days"),
                 Column("EXDURM", "number", "Duration of the infusion", "min", note="0: bolus"),
