@@ -13,13 +13,22 @@ from mesotrial.trial import build_model, simulate_trial
 
 DRUGS = ["nivolumab", "pembrolizumab", "atezolizumab", "avelumab", "durvalumab", "ipilimumab", "tremelimumab", "bevacizumab", "ramucirumab",
          "cisplatin", "carboplatin", "pemetrexed", "gemcitabine", "vinorelbine", "mitomycin", "vinblastine"]  # fmt: skip
+# Looked at in test_mechanisms.py.
+EXPLORED = ["cemiplimab", "amatuximab", "convalescent serum", "aldesleukin", "interferon alfa-2b", "interferon gamma-1b", "mesopher", "galinpepimut-s",
+            "crs-207", "mesothelin CAR-T", "tumour-infiltrating lymphocytes", "cyclophosphamide", "thalidomide", "lenalidomide", "pomalidomide", "BCG",
+            "imiquimod", "oncos-102", "hsv1716", "rad-ifn", "surgery", "radiation"]  # fmt: skip
 DESIGNS = ["emphacis", "maps", "ms01", "javelin", "ind227", "dream", "dream3r", "pre0505", "beatmeso", "promisemeso", "rames"]  # fmt: skip
 # One drug of each way of acting and of each form of pharmacokinetics.
 WAYS = ("nivolumab", "pembrolizumab", "avelumab", "ipilimumab", "bevacizumab", "gemcitabine", "vinorelbine")
 
 
 def test_every_drug_is_looked_at_here():
-    assert set(DRUGS) | {"placebo"} == {name for name in names("drug") if find(name).runnable}
+    assert {*DRUGS, *EXPLORED, "placebo"} == {name for name in names("drug") if find(name).runnable}
+
+
+@pytest.mark.parametrize("drug", EXPLORED)
+def test_units_of_every_other_mechanism_are_consistent(drug):
+    assert unit_warnings(assemble([load_drug(drug)]).sbml) == []
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,14 @@ def test_two_years_every_two_weeks_are_52_doses() -> None:
         ("nivolumab 3 mg/kg IV q2w from week six", "six", "number"),
         ("nivolumab 3 mg/kg IV q2w from month 2", "month", "week"),
         ("3 mg/kg nivolumab IV q2w", "3", "drug first"),
-        ("surgery 95 % at week 8", "surgery", "yet"),
-        ("radiation 30 Gy in 10 at week 2", "radiation", "yet"),
+        ("surgery 100 % at week 8", "100", "less than 100 %"),
+        ("surgery 95 mg at week 8", "mg", "expected %"),
+        ("surgery 95 % before week 8", "before", "nothing more"),
+        ("radiation 30 Gy over 10 at week 2", "over", "expected `in`"),
+        ("radiation 300 Gy in 10", "300", "at most 100 Gy"),
+        ("radiation 30 Gy in ten", "ten", "whole number"),
+        ("mesopher 1e99 cells IV once", "1e99", "at most 1e\\+15"),
+        ("nivolumab 1e8 mg IV q2w", "1e8", "at most 1e\\+06"),
     ],
 )
 def test_the_caret_is_under_the_word(text: str, word: str, expected: str) -> None:
@@ -141,3 +147,30 @@ def test_a_phase_made_by_hand_must_move_on() -> None:
     with pytest.raises(ValueError, match="finite"):
         Regimen("t", "a", 1, "mg", "IV", 0, (1,), (Phase(1, None),)).dose_days(float("inf"))
     assert issubclass(RegimenError, CatalogueError)
+
+
+@pytest.mark.parametrize(
+    ("text", "drug", "amount", "unit", "route", "days"),
+    [
+        ("surgery 95 % at week 8", "surgery", 95, "%", "operation", (56.0,)),
+        ("surgery 50%", "surgery", 50, "%", "operation", (0.0,)),
+        ("radiation 30 Gy in 10 at week 2", "radiation", 3, "Gy", "external beam", (14, 15, 16, 17, 18, 21, 22, 23, 24, 25)),
+        ("radiotherapy 8Gy in 1 at day 3", "radiation", 8, "Gy", "external beam", (3.0,)),
+        ("mesothelin CAR-T 1e8 cells intrapleural once", "mesothelin car-t", 1e8, "cells", "intrapleural", (0.0,)),
+        ("mesothelin CAR-T 3e7 cells/kg IV once", "mesothelin car-t", 3e7, "cells/kg", "IV", (0.0,)),
+        ("hsv1716 1e7PFU intratumoural q1w x 2", "hsv1716", 1e7, "PFU", "intratumoural", (0.0, 7.0)),
+        ("aldesleukin 9 MIU intrapleural d1,4 q1w x 1", "aldesleukin", 9, "MIU", "intrapleural", (0.0, 3.0)),
+        ("aldesleukin 600000 IU/kg IV over 15 min q8h x 3", "aldesleukin", 600000, "IU/kg", "IV", (0.0, 1 / 3, 2 / 3)),
+        ("interferon gamma-1b 40 MU intrapleural once", "interferon gamma-1b", 40, "MIU", "intrapleural", (0.0,)),
+        ("galinpepimut-s 800 µg SC q2w x 2", "galinpepimut-s", 800, "mcg", "SC", (0.0, 14.0)),
+        ("BCG 1e8 CFU ID once", "bcg", 1e8, "CFU", "ID", (0.0,)),
+        ("imiquimod 12.5 mg topical d1-5 q1w x 1", "imiquimod", 12.5, "mg", "topical", (0, 1, 2, 3, 4)),
+    ],
+)
+def test_doses_of_cells_virus_units_operations_and_fractions(
+    text: str, drug: str, amount: float, unit: str, route: str, days: tuple[float, ...]
+) -> None:
+    regimen = parse_regimen(text)
+    assert (regimen.drug, regimen.unit, regimen.route) == (drug, unit, route)
+    assert regimen.amount == pytest.approx(amount)
+    assert regimen.dose_days(100) == pytest.approx(days)

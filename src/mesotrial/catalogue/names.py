@@ -29,6 +29,7 @@ class Entry:
     ``key`` opens it (a design's or drug's name for `load_design` and `load_drug`, a statement's id), empty where there is nothing to open.
     ``runnable`` says whether it can be simulated today; ``drugs`` are those a therapy is made of.
     ``immunity`` is the page's division: active or passive, specific or nonspecific. ``not_simulated`` says why it never will be, where that is known.
+    ``founded`` says how well founded the benefit of a therapy or class in mesothelioma is; a drug's own file says it for the drug.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Entry:
     immunity: tuple[str, ...] = ()
     drugs: tuple[str, ...] = ()
     not_simulated: str = ""
+    founded: str = ""
 
 
 def find(name: str) -> Entry:
@@ -150,10 +152,10 @@ def _listed() -> Iterator[Entry]:
             key, runnable = (name, True) if name in drugs else ("", False)
         elif kind == "trial":
             key, runnable = (row["key"], True) if row["key"] in designs else ("", False)
-        elif kind == "therapy":
+        elif kind in ("therapy", "class"):
             runnable = bool(parts) and all(part in drugs for part in parts)
         immunity = tuple(row["immunity"].split(";")) if row["immunity"] else ()
-        yield Entry(name, kind, key, runnable, row["note"], (), immunity, parts, row["not_simulated"])
+        yield Entry(name, kind, key, runnable, row["note"], (), immunity, parts, row["not_simulated"], row["founded"])
 
 
 def _unlisted() -> Iterator[Entry]:

@@ -70,7 +70,8 @@ class Phase:
 class Regimen:
     """One drug with its dose and schedule.
 
-    ``amount`` is that of one occasion, in ``unit`` (0 for a placebo without a stated dose), ``infusion_minutes`` is 0 for a bolus, ``days_in_cycle`` count from 1,
+    ``amount`` is that of one occasion, in ``unit`` (0 for a placebo without a stated dose),
+    ``infusion_minutes`` is 0 for a bolus, ``days_in_cycle`` count from 1,
     ``start_day`` counts from 0 at the start of treatment.
     """
 

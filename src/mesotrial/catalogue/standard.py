@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from mesotrial.catalogue._sources import packaged_names
+from mesotrial.catalogue._sources import packaged, packaged_names
 from mesotrial.catalogue.errors import CatalogueError, RegimenError, nearest
 from mesotrial.catalogue.evidence import read_table
 from mesotrial.catalogue.names import canonical, entries
@@ -110,6 +110,9 @@ def _standard(text: str, drugs: tuple[str, ...]) -> Therapy:
 
 def _alone(drug: str) -> tuple[Regimen, float | None, str]:
     if drug not in _table():
+        known = packaged("drugs", drug)[0].data.get("regimens") or ()
+        if known:  # the first that the drug's own file gives
+            return runnable_regimen(known[0]), None, f"as {drug} was given where it was tried; see its sources"
         raise CatalogueError(f"no standard regimen is known for {drug}; write one, such as '{drug} 200 mg IV q3w'")
     (regimen, *_), until, source = _table()[drug]
     return regimen, until, source

@@ -26,11 +26,11 @@ class Listed(StrEnum):
     STATEMENTS = "statements"
 
 
-_KINDS: Mapping[Listed, Kind] = {
-    Listed.TRIALS: "trial",
-    Listed.THERAPIES: "therapy",
-    Listed.DRUGS: "drug",
-    Listed.STATEMENTS: "statement",
+_KINDS: Mapping[Listed, tuple[Kind, ...]] = {
+    Listed.TRIALS: ("trial",),
+    Listed.THERAPIES: ("therapy", "class"),
+    Listed.DRUGS: ("drug",),
+    Listed.STATEMENTS: ("statement",),
 }
 
 
@@ -62,7 +62,7 @@ def list_entries(
     from mesotrial.catalogue import entries
     from mesotrial.cli.output import console, print_json
 
-    found = [(entry, _words(entry)) for entry in entries(_KINDS[what])]
+    found = [(entry, _words(entry)) for kind in _KINDS[what] for entry in entries(kind)]
     chosen = _chosen(found, where)
     if as_json:
         print_json({"kind": what.value, "entries": [{**_as_dict(entry), "words": words} for entry, words in chosen]})
@@ -120,6 +120,8 @@ def _words(entry: Entry) -> tuple[str, ...]:
     from mesotrial.catalogue import load_drug, published_results, statements
 
     words = [*entry.immunity, *(["runnable"] if entry.runnable else [])]
+    if entry.kind in ("drug", "therapy", "class") and not entry.immunity:
+        words.append("no immunotherapy")
     if entry.kind == "trial":
         rows = published_results(entry.name)
         lines = {
@@ -130,10 +132,31 @@ def _words(entry: Entry) -> tuple[str, ...]:
     elif entry.kind == "drug" and entry.runnable:
         drug = load_drug(entry.key)
         words += [drug.drug_class, *(["exploratory"] if drug.exploratory else [])]
+    elif entry.kind in ("therapy", "class"):
+        words += [entry.kind, *(["exploratory"] if _is_exploratory(entry) else [])]
     elif entry.kind == "statement":
         item = next(one for one in statements() if one.id == entry.key)
         words += [item.topic, item.verdict]
     return tuple(words)
+
+
+def _is_exploratory(entry: Entry) -> bool:
+    """Say whether any drug of an entry is exploratory, or the entry says so of its combination."""
+    from mesotrial.catalogue import find, load_drug
+
+    drugs = [find(name) for name in entry.drugs] or ([entry] if entry.kind == "drug" else [])
+    exploring = any(one.runnable and load_drug(one.key).exploratory for one in drugs)
+    return entry.founded.startswith("exploratory") or (exploring and entry.kind != "class")
+
+
+def _founded(entry: Entry) -> str:
+    """Say how well founded an entry's benefit in mesothelioma is."""
+    from mesotrial.catalogue import load_drug
+
+    if entry.kind == "drug" and entry.runnable:
+        drug = load_drug(entry.key)
+        return ("exploratory: " if drug.exploratory else "") + drug.founded
+    return entry.founded
 
 
 def _chosen(found: Sequence[tuple[Entry, tuple[str, ...]]], where: str) -> list[tuple[Entry, tuple[str, ...]]]:
@@ -165,9 +188,16 @@ def _trials(entries: Sequence[Entry]) -> Any:
 def _therapies(entries: Sequence[Entry]) -> Any:
     from mesotrial.cli.output import table
 
-    made = table("Therapies", "Therapy", "Immunotherapy", "Drugs", "Can be run", "Note")
+    made = table("Therapies and classes of them", "Therapy", "Immunotherapy", "Drugs", "Can be run", "How well founded", "Note")
     for entry in entries:
-        made.add_row(entry.name, ", ".join(entry.immunity), ", ".join(entry.drugs), _yes(entry.runnable), entry.note)
+        made.add_row(
+            entry.name,
+            ", ".join(entry.immunity) or "no",
+            ", ".join(entry.drugs),
+            _yes(entry.runnable),
+            _founded(entry),
+            entry.note,
+        )
     return made
 
 
@@ -175,10 +205,13 @@ def _drugs(entries: Sequence[Entry]) -> Any:
     from mesotrial.catalogue import load_drug
     from mesotrial.cli.output import table
 
-    made = table("Drugs", "Drug", "Class", "Immunotherapy", "Can be run", "Other names")
+    made = table("Drugs", "Drug", "Class", "Immunotherapy", "Can be run", "How well founded", "Other names")
     for entry in entries:
         kind = load_drug(entry.key).drug_class if entry.runnable else ""
-        made.add_row(entry.name, kind, ", ".join(entry.immunity), _yes(entry.runnable), ", ".join(entry.other_names))
+        immunity = ", ".join(entry.immunity) or "no"
+        made.add_row(
+            entry.name, kind, immunity, _yes(entry.runnable), _founded(entry), ", ".join(entry.other_names)
+        )
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ def details(entry: Entry) -> dict[str, Any]:
         found["drug"] = plain(load_drug(entry.key))
     elif entry.kind == "statement":
         found["statement"] = plain(_statement(entry))
-    if entry.kind in ("drug", "therapy"):
+    if entry.kind in ("drug", "therapy", "class"):
         found["approvals"] = plain(_approvals(entry))
     return found
 
@@ -43,6 +44,8 @@ def show(entry: Entry) -> None:
         out.print(f"Immunotherapy: {', '.join(entry.immunity)}")
     if entry.drugs:
         out.print(f"Drugs: {', '.join(entry.drugs)}")
+    if entry.founded:
+        out.print(f"How well founded in mesothelioma: {entry.founded}")
     if entry.kind == "trial":
         _show_trial(entry, load_design(entry.key) if entry.runnable else None, _published(entry))
     elif entry.kind == "drug" and entry.runnable:
@@ -51,7 +54,7 @@ def show(entry: Entry) -> None:
         _show_statement(_statement(entry))
     elif entry.note:
         out.print(entry.note)
-    if entry.kind in ("drug", "therapy"):
+    if entry.kind in ("drug", "therapy", "class"):
         _show_approvals(_approvals(entry))
         if not entry.runnable:
             out.print(_why_not(entry) or "It cannot be simulated yet.")
@@ -74,10 +77,28 @@ def _statement(entry: Entry) -> Statement:
 
 
 def _approvals(entry: Entry) -> list[Approval]:
-    from mesotrial.catalogue import approvals
+    """Give the approvals that name an entry: a drug, all drugs of a therapy, or a class that it belongs to."""
+    from mesotrial.catalogue import approvals, entries
 
-    wanted = set(entry.drugs) if entry.kind == "therapy" else {entry.name}
-    return [one for one in approvals() if wanted and wanted <= set(one.drug_or_combination.split(" + "))]
+    classes = {one.name for kind in ("class", "therapy") for one in entries(kind) if entry.name in one.drugs and len(one.drugs) < 4}
+    drugs = set(entry.drugs) if entry.kind == "therapy" else set()
+    rows = [(one, _approved(one)) for one in approvals()]
+    return [
+        one for one, names in rows if entry.name in names or (drugs and drugs <= names) or (len(names) == 1 and names <= classes)
+    ]
+
+
+def _approved(row: Approval) -> set[str]:
+    """Give the catalogue's names of what a row of the approvals is about."""
+    from mesotrial.catalogue import UnknownNameError, find
+
+    names = set()
+    for part in re.split(r" \+ | or ", re.sub(r" \(.*?\)|, as a cytokine", "", row.drug_or_combination)):
+        try:
+            names.add(find(part).name)
+        except UnknownNameError:
+            names.add(part)
+    return names
 
 
 def _show_trial(entry: Entry, design: Design | None, rows: Sequence[PublishedResult]) -> None:
@@ -125,8 +146,14 @@ def _source(row: PublishedResult) -> str:
 def _show_drug(drug: Drug) -> None:
     out = console()
     out.print(f"{drug.drug_class}; target: {drug.target}; given {', '.join(drug.routes)}")
-    if drug.exploratory:
-        out.print("Exploratory: no human evidence in mesothelioma.", style="bold")
+    out.print(f"How well founded in mesothelioma: {drug.founded}")
+    if drug.translation is not None:
+        out.print("Exploratory: what it does for people with mesothelioma is not known.", style="bold")
+        factor = drug.translation
+        out.print(
+            f"Results are shown over a range of one factor, {factor.name} ({factor.meaning}): {factor.low:g} to {factor.high:g}. {factor.source}"
+        )
+    out.print("How it is given: " + "; ".join(_given(drug)))
     out.print(f"\n{drug.plain_words}\n\n{drug.how_it_works}\n")
     if drug.pk is not None:
         _show_pk(drug.pk)
@@ -165,6 +192,18 @@ def _show_pk(pk: PK) -> None:
         console().print("No concentrations are simulated: the effect is one of each dose or cycle (K-PD).")
     if pk.alternatives:
         console().print(f"Other models: {pk.alternatives}\n")
+
+
+def _given(drug: Drug) -> list[str]:
+    """Return regimens of a drug: its own, else the standard one."""
+    from mesotrial.catalogue import CatalogueError, therapy_from_text
+
+    if drug.regimens:
+        return list(drug.regimens)
+    try:
+        return [regimen.text for regimen in therapy_from_text(drug.name).regimens]
+    except CatalogueError:
+        return ["as a design says"]
 
 
 def _show_rows(title: str, rows: Sequence[Any]) -> None:
@@ -211,12 +250,13 @@ def _show_statement(item: Statement) -> None:
 def _show_approvals(rows: Iterable[Approval]) -> None:
     rows = list(rows)
     if rows:
-        made = table("Approvals", "What", "Agency", "Date", "Status", "Indication", "Source")
+        made = table("Approvals", "What", "Agency", "Date", "As of", "Status", "Indication", "Source")
         for row in rows:
             made.add_row(
                 row.drug_or_combination,
                 row.agency,
                 row.date,
+                row.as_of,
                 row.status,
                 row.indication,
                 f"{row.source} [{row.confidence}]",
