@@ -154,7 +154,14 @@ def test_a_phase_made_by_hand_must_move_on() -> None:
     [
         ("surgery 95 % at week 8", "surgery", 95, "%", "operation", (56.0,)),
         ("surgery 50%", "surgery", 50, "%", "operation", (0.0,)),
-        ("radiation 30 Gy in 10 at week 2", "radiation", 3, "Gy", "external beam", (14, 15, 16, 17, 18, 21, 22, 23, 24, 25)),
+        (
+            "radiation 30 Gy in 10 at week 2",
+            "radiation",
+            3,
+            "Gy",
+            "external beam",
+            (14, 15, 16, 17, 18, 21, 22, 23, 24, 25),
+        ),
         ("radiotherapy 8Gy in 1 at day 3", "radiation", 8, "Gy", "external beam", (3.0,)),
         ("mesothelin CAR-T 1e8 cells intrapleural once", "mesothelin car-t", 1e8, "cells", "intrapleural", (0.0,)),
         ("mesothelin CAR-T 3e7 cells/kg IV once", "mesothelin car-t", 3e7, "cells/kg", "IV", (0.0,)),

@@ -12,7 +12,16 @@ from mesotrial.analysis.predict import Endpoint, Estimate, Predictor
 if TYPE_CHECKING:
     from mesotrial.catalogue import PublishedResult
 
-__all__ = ["endpoint_of", "endpoint_row", "number", "predicted_part", "published_part", "shown_value", "size_of"]
+__all__ = [
+    "endpoint_of",
+    "endpoint_row",
+    "inside",
+    "number",
+    "predicted_part",
+    "published_part",
+    "shown_value",
+    "size_of",
+]
 
 # What is None in a row until somebody predicts, observes or publishes it.
 _UNKNOWN = (
@@ -43,6 +52,7 @@ def endpoint_row(endpoint: Endpoint, trial: str) -> dict[str, Any]:
         "time_months": endpoint.time_months,
         "scored": "no",
         "why_not": "not published",
+        "exploratory": False,
     } | dict.fromkeys(_UNKNOWN)
 
 
@@ -70,7 +80,7 @@ def published_part(result: PublishedResult, row: Mapping[str, Any]) -> dict[str,
         "why_not": result.why_not or None,
         "role": result.role,
         "z": number(z),
-        "inside90": _inside(value, row),
+        "inside90": inside(value, row),
         "confidence": result.confidence,
         "ci_verified": result.ci_verified,
         "source": result.source,
@@ -92,7 +102,7 @@ def _numbers(estimate: Estimate) -> tuple[float | None, ...]:
     return number(estimate.value), number(estimate.lower), number(estimate.upper)
 
 
-def _inside(value: float | None, row: Mapping[str, Any]) -> bool | None:
+def inside(value: float | None, row: Mapping[str, Any]) -> bool | None:
     """Say whether a published value lies in the interval; a missing upper bound with a lower one was not reached."""
     if value is None or row["lo90"] is None:
         return None

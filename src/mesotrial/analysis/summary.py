@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesotrial.analysis.endpoints import Outcomes
@@ -12,6 +12,7 @@ from mesotrial.analysis.predict import TRIALS, Endpoint, Predictor, estimate
 from mesotrial.analysis.rows import (
     endpoint_of,
     endpoint_row,
+    inside,
     number,
     predicted_part,
     published_part,
@@ -51,6 +52,8 @@ def summarise(
     page_figures: Mapping[PageKey, PageFigure],
     seed: int,
     *,
+    ends: Sequence[Mapping[str, pl.DataFrame]] = (),
+    exploratory: Collection[str] = (),
     trials: int = TRIALS,
 ) -> dict[str, Any]:
     """Return the object of summary.json. Rates are fractions, times months, undefined is None.
@@ -64,11 +67,15 @@ def summarise(
     - `inside90` says whether the published value lies there; `z` scores the rows with `scored` = yes;
     - `observed`, `observed_lo`, `observed_hi` are the value in `tables` (one trial of the design's size) and its 95 %
       confidence interval;
+    - in the `exploratory` arms (or against one) the effect in people is not known: `simulated`, `observed` and `z` are None, `exploratory` is true, and
+      `lo90` to `hi90` holds the intervals of `bank` and of the `ends`, banks at the low and the high end of the human-translation factor;
     - `published_level` is in percent, as published; `page` and `page_statement` are the patient page's figure and the
       statement that gives it.
     """
     trial, whole = Outcomes(tables), Outcomes(bank)
-    predictor = Predictor(whole, seed, {arm.name: arm.n for arm in design.arms}, trials)
+    sizes = {arm.name: arm.n for arm in design.arms}
+    predictor = Predictor(whole, seed, sizes, trials)
+    others = [Predictor(Outcomes(end), seed, sizes, trials) for end in ends]
     rows = [
         _published_row(result, trial, predictor, page_figures)
         for result in published
@@ -78,6 +85,7 @@ def summarise(
         _row(endpoint, design.evidence_trial or design.name, trial, predictor, page_figures)
         for endpoint in _unpublished(design, rows)
     ]
+    rows = [_opened(row, others) if {row["arm"], row["comparator"]} & set(exploratory) else row for row in rows]
     return {
         "schema": SCHEMA,
         "design": design.name,
@@ -89,6 +97,24 @@ def summarise(
         "bank_status_counts": _status_counts(bank),
         "endpoints": rows,
     }
+
+
+def _opened(row: Mapping[str, Any], others: Sequence[Predictor]) -> dict[str, Any]:
+    """Return a row whose value nobody knows: without a point, and with the band over what is not known."""
+    endpoint = Endpoint(row["code"], row["arm"], row["comparator"], row["subgroup"], row["time_months"])
+    parts = [row, *(predicted_part(endpoint, other, row["published_n"]) for other in others)]
+    lows = [part["lo90"] for part in parts]
+    # A missing upper end beside a lower one is a time not reached.
+    highs = [part["hi90"] for part in parts if part["lo90"] is not None]
+    known = all(low is not None for low in lows)
+    opened = {
+        **row,
+        **dict.fromkeys(("simulated", "observed", "observed_lo", "observed_hi", "z")),
+        "exploratory": True,
+        "lo90": min(lows) if known else None,
+        "hi90": max(highs) if known and None not in highs else None,
+    }
+    return opened | {"inside90": inside(row["published"], opened)}
 
 
 def _arms_known(result: PublishedResult, predictor: Predictor) -> bool:

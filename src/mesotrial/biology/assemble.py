@@ -119,7 +119,7 @@ class _Drug:
     def __init__(self, drug: Drug, also: Mapping[str, str]) -> None:
         assert drug.pk is not None
         self.drug, self.pk = drug, drug.pk
-        self.symbol = re.sub(r"\W", "_", drug.name)
+        self.symbol = drug.symbol
         self.form = form("pharmacokinetics", _form_name(drug.pk), also)
         self.effects = [form("effects", effect.on, also) for effect in drug.effects]
         self.doses = {route: tuple(map(self._named, states)) for route, states in self.form.doses.items()}

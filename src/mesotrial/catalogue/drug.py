@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -262,3 +263,8 @@ class Drug:
     founded: str = ""
     translation: Translation | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def symbol(self) -> str:
+        """The name as a model's symbols begin with: letters, digits and underscores."""
+        return re.sub(r"\W", "_", self.name)

@@ -188,7 +188,9 @@ def _trials(entries: Sequence[Entry]) -> Any:
 def _therapies(entries: Sequence[Entry]) -> Any:
     from mesotrial.cli.output import table
 
-    made = table("Therapies and classes of them", "Therapy", "Immunotherapy", "Drugs", "Can be run", "How well founded", "Note")
+    made = table(
+        "Therapies and classes of them", "Therapy", "Immunotherapy", "Drugs", "Can be run", "How well founded", "Note"
+    )
     for entry in entries:
         made.add_row(
             entry.name,
@@ -209,9 +211,7 @@ def _drugs(entries: Sequence[Entry]) -> Any:
     for entry in entries:
         kind = load_drug(entry.key).drug_class if entry.runnable else ""
         immunity = ", ".join(entry.immunity) or "no"
-        made.add_row(
-            entry.name, kind, immunity, _yes(entry.runnable), _founded(entry), ", ".join(entry.other_names)
-        )
+        made.add_row(entry.name, kind, immunity, _yes(entry.runnable), _founded(entry), ", ".join(entry.other_names))
     return made
 
 

@@ -80,11 +80,18 @@ def _approvals(entry: Entry) -> list[Approval]:
     """Give the approvals that name an entry: a drug, all drugs of a therapy, or a class that it belongs to."""
     from mesotrial.catalogue import approvals, entries
 
-    classes = {one.name for kind in ("class", "therapy") for one in entries(kind) if entry.name in one.drugs and len(one.drugs) < 4}
+    classes = {
+        one.name
+        for kind in ("class", "therapy")
+        for one in entries(kind)
+        if entry.name in one.drugs and len(one.drugs) < 4
+    }
     drugs = set(entry.drugs) if entry.kind == "therapy" else set()
     rows = [(one, _approved(one)) for one in approvals()]
     return [
-        one for one, names in rows if entry.name in names or (drugs and drugs <= names) or (len(names) == 1 and names <= classes)
+        one
+        for one, names in rows
+        if entry.name in names or (drugs and drugs <= names) or (len(names) == 1 and names <= classes)
     ]
 
 

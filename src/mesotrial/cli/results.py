@@ -127,6 +127,8 @@ def _value(row: Row, key: str) -> str:
     from mesotrial.analysis.codes import is_rate
 
     number = row[key]
+    if key == "simulated" and row.get("exploratory"):
+        return "not known"
     if number is None:
         return _DASH
     return f"{100 * number:.1f} %" if is_rate(row["code"]) else _bare(row["code"], number)
@@ -163,6 +165,11 @@ def _legend(rows: Iterable[Row]) -> Iterator[str]:
     from mesotrial.analysis.codes import COVERED
 
     rows = list(rows)
+    if any(row.get("exploratory") for row in rows):
+        yield (
+            "Not known: no trial in mesothelioma has shown what such a treatment does. "
+            "90 % then holds new trials over the whole range that its effect might have."
+        )
     yield "90 %: holds 90 % of new trials of the published size. 95 %: interval of the publication. Page: the patient page's figure. n.r.: not reached."
     if levels := {row["published_level"] for row in rows if row["published_lo"] is not None} - {None, 95}:
         yield f"Some published intervals are of another level ({', '.join(f'{level:g} %' for level in sorted(levels))}): see the report."

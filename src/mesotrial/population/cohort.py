@@ -243,5 +243,5 @@ def _random_effects(
             if one.sd_additive is not None
             else float(np.sqrt(np.log1p((one.cv_percent or 0.0) ** 2 / 1e4)))
         )
-        effects[f"{drug.name}_{name}_eta"] = sd * score if spread else np.zeros(len(numbers))
+        effects[f"{drug.symbol}_{name}_eta"] = sd * score if spread else np.zeros(len(numbers))
     return effects

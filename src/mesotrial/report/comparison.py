@@ -103,7 +103,9 @@ def compare(rows: Sequence[Mapping[str, Any]], design: Design) -> Comparison:
     ]
     longest = max(medians, default=12.0)
     for row in sorted(rows, key=lambda row: _order(row, place)):
-        is_main = row["scored"] == "yes" or (row["published"] is None and row["simulated"] is not None)
+        is_main = row["scored"] == "yes" or (
+            row["published"] is None and (row["simulated"] is not None or (is_open(row) and row["lo90"] is not None))
+        )
         if not is_main and row["published"] is None:
             continue
         key = (place[row["arm"]], -1 if row["comparator"] is None else place[row["comparator"]])
@@ -116,6 +118,11 @@ def compare(rows: Sequence[Mapping[str, Any]], design: Design) -> Comparison:
         group = (shown if is_main else other).setdefault(key, Group(title, colour))
         group.lines.append(_line(row, longest, colour, _source(row, sources)))
     return Comparison(_sorted(shown), _sorted(other), list(sources.values()))
+
+
+def is_open(row: Mapping[str, Any]) -> bool:
+    """Say whether nobody knows the value of a row: an exploratory drug is given there."""
+    return bool(row.get("exploratory"))
 
 
 def _sorted(groups: Mapping[tuple[int, int], Group]) -> list[Group]:
@@ -160,7 +167,11 @@ def _line(row: Mapping[str, Any], longest: float, colour: str, source: Source | 
     return Line(
         name=words.endpoint_name(row),
         subgroup=words.subgroup_name(row["subgroup"]),
-        simulated=NOT_REACHED if is_beyond else words.value(code, row["simulated"], rounded=True),
+        simulated=words.NOT_KNOWN
+        if is_open(row)
+        else NOT_REACHED
+        if is_beyond
+        else words.value(code, row["simulated"], rounded=True),
         simulated_interval=words.interval(code, row["lo90"], row["hi90"], rounded=True),
         mark=Markup(interval_mark(row, longest, colour)),
         published="not published" if number is None else published,

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +63,10 @@ def write_report(
     `provenance` that of provenance.json, shown as it is. The same arguments give the same bytes.
     """
     target = Path(path)
-    data = figure_data(design, tables, bank, summary)
-    text = _page(design, tables, summary, provenance, data)
-    write_figure_files(target.parent / FOLDER, design, data)
+    known = _known(design, tables, bank, summary)
+    text = _page(design, tables, summary, provenance, known)
+    if known is not None:
+        write_figure_files(target.parent / FOLDER, known.design, known.data)
     draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
@@ -78,11 +80,39 @@ def render_report(
     design: Design, tables: Tables, bank: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> str:
     """Return the page as text; see `write_report`."""
-    return _page(design, tables, summary, provenance, figure_data(design, tables, bank, summary))
+    return _page(design, tables, summary, provenance, _known(design, tables, bank, summary))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The part of a trial whose outcomes may be drawn: arms without an exploratory drug."""
+
+    design: Design
+    tables: Tables
+    data: FigureData
+
+
+def _known(design: Design, tables: Tables, bank: Tables, summary: Mapping[str, Any]) -> _Known | None:
+    """Return what outcomes may be drawn of; None where the outcome of no arm is known."""
+    import polars as pl
+
+    unknown = {row["arm"] for row in summary["endpoints"] if row.get("exploratory") and not row["comparator"]}
+    if not unknown:
+        return _Known(design, tables, figure_data(design, tables, bank, summary))
+    arms = tuple(arm for arm in design.arms if arm.name not in unknown)
+    if not arms:
+        return None
+    names = [arm.name for arm in arms]
+    mine, whole = (
+        {name: frame.filter(pl.col("TRT01P").is_in(names)) for name, frame in one.items()} for one in (tables, bank)
+    )
+    rows = [row for row in summary["endpoints"] if not row.get("exploratory")]
+    seen = replace(design, arms=arms)
+    return _Known(seen, mine, figure_data(seen, mine, whole, {**summary, "endpoints": rows}))
 
 
 def _page(
-    design: Design, tables: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any], data: FigureData
+    design: Design, tables: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any], known: _Known | None
 ) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -95,19 +125,22 @@ def _page(
     )
     style = environment.loader.get_source(environment, "page.css")[0] if environment.loader else ""
     with drawing():
-        content = _content(design, tables, summary, provenance, data)
+        content = _content(design, tables, summary, provenance, known)
     return environment.get_template("page.html.j2").render(style=Markup(style), **content)
 
 
 def _content(
-    design: Design, tables: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any], data: FigureData
+    design: Design, tables: Tables, summary: Mapping[str, Any], provenance: Mapping[str, Any], known: _Known | None
 ) -> dict[str, Any]:
     from mesotrial.catalogue import PATIENT_PAGE
 
     rows = summary["endpoints"]
     arms = [arm.name for arm in design.arms]
-    last_month = max(lanes.last_month for lanes in data.lanes)
+    shown = [] if known is None else [arm.name for arm in known.design.arms]
     return {
+        "unknown": [arm.label for arm in design.arms if arm.name not in shown],
+        "known_arms": () if known is None else known.design.arms,
+        **({} if known is None else _outcomes(known, [row for row in rows if not row.get("exploratory")])),
         "design": design,
         "arm_style": Markup(arm_style([arm.drugs for arm in design.arms])),
         "context_of_use": CONTEXT_OF_USE,
@@ -120,21 +153,7 @@ def _content(
         "comparison": compare(rows, design),
         "one_year": [card for i, arm in enumerate(design.arms) if (card := _one_year(rows, arm, i)) is not None],
         "timeline": Markup(timeline_figure(design)),
-        "survival": [_survival(data.curves[name], title, design, rows) for name, title in _CURVES],
-        "response": [
-            _response(scans, lanes, arm, i, design.follow_up_months, last_month)
-            for i, (arm, scans, lanes) in enumerate(zip(design.arms, data.scans, data.lanes, strict=True))
-        ],
-        "duration": _duration(data.curves["DOR"], data.lanes),
-        "forests": [_forest(forest, design, i) for i, forest in enumerate(data.forests)],
-        "courses": [card for i, arm in enumerate(design.arms) if (card := _course(tables, arm, i)) is not None],
         "baseline": baseline_rows(tables["adsl"], arms),
-        "adverse": data.adverse,
-        "incidence": [
-            {"figure": Markup(incidence_figure(one)), "grade": one.grade, "sentences": one.sentences}
-            for one in data.incidence
-        ],
-        "ending": ending_rows(tables["adsl"], arms),
         "provenance": [(key, _plain(value)) for key, value in _flat(provenance)],
         "reader": _READERS[design.scans.assessor],
         "rules": _RULES[design.censoring],
@@ -143,6 +162,28 @@ def _content(
         "folder": FOLDER,
         "files": FILES,
         "seed": summary["seed"],
+    }
+
+
+def _outcomes(known: _Known, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the figures and tables of what became of the patients."""
+    design, tables, data = known.design, known.tables, known.data
+    last_month = max(lanes.last_month for lanes in data.lanes)
+    return {
+        "survival": [_survival(data.curves[name], title, design, rows) for name, title in _CURVES],
+        "response": [
+            _response(scans, lanes, arm, i, design.follow_up_months, last_month)
+            for i, (arm, scans, lanes) in enumerate(zip(design.arms, data.scans, data.lanes, strict=True))
+        ],
+        "duration": _duration(data.curves["DOR"], data.lanes),
+        "forests": [_forest(forest, design, i) for i, forest in enumerate(data.forests)],
+        "courses": [card for i, arm in enumerate(design.arms) if (card := _course(tables, arm, i)) is not None],
+        "adverse": data.adverse,
+        "incidence": [
+            {"figure": Markup(incidence_figure(one)), "grade": one.grade, "sentences": one.sentences}
+            for one in data.incidence
+        ],
+        "ending": ending_rows(tables["adsl"], [arm.name for arm in design.arms]),
     }
 
 

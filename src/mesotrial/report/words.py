@@ -12,6 +12,7 @@ __all__ = ["endpoint_name", "interval", "listed", "months", "percent", "subgroup
 
 DASH = "–"
 NOT_REACHED = "not reached"
+NOT_KNOWN = "not known"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 _NAMES: Mapping[str, str] = {

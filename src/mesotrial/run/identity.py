@@ -61,7 +61,8 @@ def identity_of(
         "model_hash": _hash(model.sbml),
         "population_version": parameters[0].version,
         "population_hash": _hash(repr(parameters)),
-        "catalogue_hash": folder_hash(package / "catalogue" / "data") + (folder_hash(own) if (own := own_folder()) else ""),
+        "catalogue_hash": folder_hash(package / "catalogue" / "data")
+        + (folder_hash(own) if (own := own_folder()) else ""),
     }
 
 

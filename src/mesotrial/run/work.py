@@ -182,10 +182,14 @@ class _Work:
     def analyse(self, trial: Trial) -> dict[str, Any]:
         from mesotrial.analysis import summarise
         from mesotrial.catalogue import page_figures, published_results
+        from mesotrial.trial import exploratory_arms
 
         name = self.design.evidence_trial
         published = (published_results(name), page_figures(name)) if name else ((), {})
-        return summarise(self.design, trial.tables, trial.bank, *published, trial.seed)
+        unknown = [self.design.arms[place].name for place in exploratory_arms(self.design)]
+        return summarise(
+            self.design, trial.tables, trial.bank, *published, trial.seed, ends=trial.ends, exploratory=unknown
+        )
 
     def write_tables(self, trial: Trial) -> list[str]:
         groups = {"": trial.tables}

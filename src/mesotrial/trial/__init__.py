@@ -2,7 +2,7 @@
 
 from mesotrial.trial.paired import simulate_paired
 from mesotrial.trial.parts import Part, Store
-from mesotrial.trial.simulate import BANK_PER_ARM, Model, Trial, build_model, simulate_trial
+from mesotrial.trial.simulate import BANK_PER_ARM, Model, Trial, build_model, exploratory_arms, simulate_trial
 from mesotrial.trial.tables import DAYS_PER_MONTH, TABLES, Column, TableSpec, empty_table
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Trial",
     "build_model",
     "empty_table",
+    "exploratory_arms",
     "simulate_paired",
     "simulate_trial",
 ]

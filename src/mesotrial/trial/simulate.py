@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -34,7 +34,8 @@ BANK_PER_ARM = 2000
 CHUNK = 1000
 _RUN_IN_DAYS = 150.0
 _TRACED = 6
-_TRIAL, _BANK = 0, 1
+_TRIAL, _BANK, _LOW, _HIGH = 0, 1, 2, 3
+_WORDS = ("Trial", "Bank", "Low end of what is not known", "High end of what is not known")
 _DAYS_PER_YEAR = 365.25
 _STRATA = {"histology": "epithelioid", "sex": "female", "ecog": "ecog_ge1", "pdl1": "pdl1_ge1"}
 _IMMUNE_STATES = ("cd8_circulating", "cd8_tumour", "cd8_exhausted", "antigen")
@@ -83,6 +84,7 @@ class Trial:
     status_counts: Mapping[str, int]
     timings: Mapping[str, float] = field(default_factory=dict)
     reused: int = 0
+    ends: tuple[Mapping[str, pl.DataFrame], ...] = ()
 
 
 def simulate_trial(
@@ -112,22 +114,29 @@ def simulate_trial(
     sets = (parameters,) if isinstance(parameters, ParameterSet) else tuple(parameters)
     report = progress or (lambda done, total, message: None)
     sizes = tuple(patients_per_arm or arm.n for arm in design.arms)
-    groups = [(_TRIAL, sizes)]
+    groups = [_Group(_TRIAL, _TRIAL, sizes)]
     if patients_per_arm is None:
-        groups.append((_BANK, (BANK_PER_ARM,) * len(sizes)))
-    total = sum(sum(group) for _, group in groups)
+        groups.append(_Group(_BANK, _BANK, (BANK_PER_ARM,) * len(sizes)))
+    open_arms = exploratory_arms(design)
+    if open_arms:  # the same people once more at either end of what is not known
+        same, bank_sizes = groups[-1].people, groups[-1].sizes
+        groups.append(_Group(_LOW, same, bank_sizes, "low", open_arms))
+        groups.append(_Group(_HIGH, same, bank_sizes, "high", open_arms))
+    total = sum(group.count for group in groups)
     report(0, total, "Compiling the model")
     model = model or build_model(design, sets, threads=threads)
     began = time.perf_counter()
     store = store or NoStore()
     done, reused, results = 0, 0, []
-    for replicate, group in groups:
+    for group in groups:
         parts = []
-        for arm, numbers in enumerate(_enrolled(design, model, sets, group, seed, replicate)):
-            for part, kept in parts_of(replicate, arm, numbers, store, CHUNK):
+        for arm, numbers in enumerate(_enrolled(design, model, sets, group.sizes, seed, group.people)):
+            if not group.has(arm):
+                continue
+            for part, kept in parts_of(group.number, arm, numbers, store, CHUNK):
                 if kept is None:
-                    report(done, total, f"{'Trial' if replicate == _TRIAL else 'Bank'}: {design.arms[arm].label}")
-                    kept = _simulate_part(design, part, seed, model, sets)
+                    report(done, total, f"{_WORDS[group.number]}: {design.arms[arm].label}")
+                    kept = _simulate_part(design, part, seed, model, sets, group)
                     store.save(part, kept)
                 else:
                     reused += len(part)
@@ -135,7 +144,8 @@ def simulate_trial(
                 done += len(part)
                 report(done, total, "Simulating")
         results.append(join_tables(parts))
-    tables, bank = results[0], results[-1]
+    ends = tuple(_completed(design, results[-3], end) for end in results[-2:]) if open_arms else ()
+    tables, bank = results[0], results[-3 if open_arms else -1]
     counts: dict[str, int] = {}
     for result in results:
         for code, count in result["adsl"]["RCODE"].value_counts().iter_rows():
@@ -144,14 +154,53 @@ def simulate_trial(
         design,
         seed,
         sizes,
-        max(groups[-1][1]),
+        max(groups[-1].sizes),
         population,
         tables,
         bank,
         counts,
         {**model.seconds, "simulate": time.perf_counter() - began},
         reused,
+        ends,
     )
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Patients simulated together: the `number` of their parts, the replicate that their draws come from (`people`), and at which `level` of the
+    human-translation factors; `arms` where only those are simulated.
+    """
+
+    number: int
+    people: int
+    sizes: tuple[int, ...]
+    level: Literal["low", "middle", "high"] = "middle"
+    arms: tuple[int, ...] | None = None
+
+    def has(self, arm: int) -> bool:
+        return self.arms is None or arm in self.arms
+
+    @property
+    def count(self) -> int:
+        return sum(size for arm, size in enumerate(self.sizes) if self.has(arm))
+
+
+def exploratory_arms(design: Design) -> tuple[int, ...]:
+    """Return the places of the arms whose outcome nobody knows: an exploratory drug is given in them."""
+    from mesotrial.catalogue import load_drug
+
+    unknown = {name for name in design.drugs if load_drug(name).exploratory}
+    return tuple(place for place, arm in enumerate(design.arms) if unknown & set(arm.drugs))
+
+
+def _completed(
+    design: Design, whole: Mapping[str, pl.DataFrame], end: Mapping[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """Return tables of all arms: those of `end`, and of `whole` where `end` has none."""
+    import polars as pl
+
+    there = [design.arms[place].name for place in exploratory_arms(design)]
+    return {name: pl.concat([end[name], whole[name].filter(~pl.col("TRT01P").is_in(there))]) for name in whole}
 
 
 def build_model(design: Design, parameters: Sequence[ParameterSet], *, threads: int | None = None) -> Model:
@@ -166,7 +215,8 @@ def build_model(design: Design, parameters: Sequence[ParameterSet], *, threads: 
     antibodies = {drug.name for drug in drugs if drug.pk is not None and drug.pk.model == "antibody"}
     concentrations = {drug: name for drug, name in assembly.concentrations.items() if drug in antibodies}
     cohort = _draw(design, drugs, parameters, seed=0, replicate=_TRIAL, numbers=np.arange(1))
-    inputs = ("tumour_clock", *cohort.inputs, *(flag for flags in assembly.flags.values() for flag in flags))
+    flags = [flag for flags in assembly.flags.values() for flag in flags]
+    inputs = ("tumour_clock", *cohort.inputs, *flags, *(f"translation_{name}" for name in assembly.translation))
     assembled = time.perf_counter()
     simulator = compile_model(
         assembly.sbml,
@@ -212,9 +262,10 @@ def _enrolled(
 
 
 def _simulate_part(
-    design: Design, part: Part, seed: int, model: Model, parameters: Sequence[ParameterSet]
+    design: Design, part: Part, seed: int, model: Model, parameters: Sequence[ParameterSet], group: _Group
 ) -> dict[str, pl.DataFrame]:
-    cohort = _draw(design, model.drugs, parameters, seed=seed, replicate=part.replicate, numbers=part.numbers)
+    cohort = _draw(design, model.drugs, parameters, seed=seed, replicate=group.people, numbers=part.numbers)
+    cohort = replace(cohort, inputs={**cohort.inputs, **_translation(model, len(cohort), group.level)})
     # Enrolment is steady, and in no order of the numbers, so that nobody's month depends on how many there are.
     enrolment = cohort.uniforms("enrolment", 1)[:, 0] * design.accrual_months
     return simulate_chunk(
@@ -267,7 +318,7 @@ def simulate_chunk(
 def _settled(model: Model, cohort: Cohort, plan: ArmPlan) -> State:
     """Return the patients at randomisation: the immune system settled for 150 days beside a tumour held still."""
     simulator = model.simulator
-    columns = {**cohort.inputs, **_flags(model, plan)}
+    columns = {**_translation(model, len(cohort), "middle"), **cohort.inputs, **_flags(model, plan)}
     table = np.stack(
         [np.zeros(len(cohort)) if name == "tumour_clock" else columns[name] for name in simulator.inputs], axis=1
     )
@@ -275,6 +326,12 @@ def _settled(model: Model, cohort: Cohort, plan: ArmPlan) -> State:
     initial = simulator.observe(settled, _IMMUNE_STATES)
     table[:, simulator.inputs.index("tumour_clock")] = 1.0
     return simulator.start(table, initial=initial)
+
+
+def _translation(model: Model, n: int, level: Literal["low", "middle", "high"]) -> dict[str, NDArray[np.float64]]:
+    """Return the human-translation factors of the model's drugs at one level, one value a patient."""
+    factors = {drug.translation.name: drug.translation for drug in model.drugs if drug.translation is not None}
+    return {f"translation_{name}": np.full(n, getattr(one, level)) for name, one in factors.items()}
 
 
 def _flags(model: Model, plan: ArmPlan) -> dict[str, NDArray[np.float64]]:
@@ -290,5 +347,5 @@ def _flags(model: Model, plan: ArmPlan) -> dict[str, NDArray[np.float64]]:
                     together = [regimen for regimen, on in zip(plan.regimens, combination, strict=True) if on]
                     if flag.holds(together) and any(regimen.drug == drug.name for regimen in together):
                         values[(line == combination).all(axis=1)] = 1.0
-            flags[f"{drug.name}_{flag.name}"] = values
+            flags[f"{drug.symbol}_{flag.name}"] = values
     return flags
