@@ -230,6 +230,7 @@ def synthetic_tables(
         **keys(who),
         "EXTRT": [item[1] for item in doses],
         "EXDOSE": [225.0] * who.size,
+        "EXDOSU": ["mg"] * who.size,
         "EXROUTE": ["IV"] * who.size,
         "ASTDY": [float(item[2]) for item in doses],
         "EXDURM": [60.0] * who.size,
