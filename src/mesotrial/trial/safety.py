@@ -55,7 +55,7 @@ class Safety:
                     drug = clinic.drugs[regimen.drug]
                     log_kill = toxicities.terms[term].toxicity.log_kill
                     assert log_kill is not None
-                    self._log_kill[place] = log_kill * relative_exposure(drug, cohort, plan.dose_mg[:, place])
+                    self._log_kill[place] = log_kill * relative_exposure(drug, cohort, plan.dose[:, place])
 
     def may_have(self, drug: str, rows: NDArray[np.int64], day: float) -> NDArray[np.bool_]:
         """Say who of `rows` may have a dose of `drug` on `day`: not stopped, not held, and with enough neutrophils for what lowers them."""

@@ -214,7 +214,7 @@ TABLES: Mapping[str, TableSpec] = {
             (
                 *_KEYS,
                 Column("EXTRT", "text", "Drug"),
-                Column("EXDOSE", "number", "Dose given, in EXDOSU; of surgery the share taken out"),
+                Column("EXDOSE", "number", "Dose given, in EXDOSU"),
                 Column(
                     "EXDOSU", "text", "Unit of the dose", codes=("mg", "cells", "PFU", "VP", "CFU", "IU", "Gy", "%")
                 ),
