@@ -60,11 +60,13 @@ def explain(
     from mesotrial.catalogue import load_design
     from mesotrial.cli.expecting import counts, expect, said, wrongs
     from mesotrial.cli.output import console, print_json
+    from mesotrial.trial import exploratory_arms
 
     trial = load_design(design)
     wrong = misgivings(trial)
     expected = None
-    if not fast:
+    unknown = [trial.arms[place].label for place in exploratory_arms(trial)]
+    if not fast and not unknown:
         expected = expect(trial, patients, quiet=quiet or as_json)
         wrong += misgivings_simulated(trial, expected)
     if as_json:
@@ -85,6 +87,8 @@ def explain(
         for line in _words(trial):
             out.print(line)
         out.print(_population(trial))
+    if unknown and not quiet:
+        out.print(f"What to expect is not known: no trial has shown what is given in {', '.join(unknown)}.")
     if expected:
         out.print(counts(expected))
         for line in said(expected):
