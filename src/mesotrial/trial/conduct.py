@@ -159,6 +159,7 @@ class _Visits:
         self.spent = np.zeros((3, n))
         now = simulator.observe(state, OBSERVABLES)
         volume, self.growth = now["tumour_volume"].copy(), now["growth_smoothed"].copy()
+        self.volume = volume.copy()
         self.risk_volume, self.added_risk = now["risk_volume"].copy(), now["treatment_hazard"].copy()
         baseline = measured_sum_mm(volume, scan_plan.geometry, scan_plan.reading_error[:, 0])
         nan = np.full(n, np.nan)
@@ -351,6 +352,7 @@ class _Visits:
                 grid, hazard, self.spent[place, self.rows], self.threshold[place, self.rows]
             )
             found.append(np.where(failed, np.nan, day))
+        self.volume[rows] = np.where(failed, self.volume[rows], on_grid["tumour_volume"][:, -1])
         self.risk_volume[rows], self.growth[rows], self.added_risk[rows] = volume[:, -1], growth[:, -1], added[:, -1]
         return found[0], found[1], found[2]
 
