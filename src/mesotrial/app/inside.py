@@ -221,7 +221,7 @@ def _doses(case: Case, model: _Compiled, regimens: Sequence[Regimen], patients: 
     import numpy as np
 
     from mesotrial.engine import Doses
-    from mesotrial.trial.dosing import body_surface_m2, dose_mg
+    from mesotrial.trial.dosing import body_surface_m2, dose_amount
 
     population = base_design(case.line).population
     measured = {
@@ -229,10 +229,10 @@ def _doses(case: Case, model: _Compiled, regimens: Sequence[Regimen], patients: 
     }
     measured["bsa_m2"] = body_surface_m2(measured["weight_kg"], measured["height_cm"])
     rows = [
-        (patient, day, name, case.dose * float(dose_mg(regimen, measured)[0]), regimen.infusion_minutes / 1440.0)
+        (patient, day, name, case.dose * float(dose_amount(regimen, measured)[0]), regimen.infusion_minutes / 1440.0)
         for regimen in regimens
         for day in _dose_days(case, regimen)
-        for name in model.assembly.dosed.get(regimen.drug, ())
+        for name in model.assembly.enters(regimen.drug, regimen.route)
         for patient in range(patients)
     ]
     if not rows:
