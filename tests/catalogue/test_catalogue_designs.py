@@ -65,15 +65,16 @@ def test_a_design_agrees_with_the_published_table(name: str) -> None:
     rows = published_results(design.evidence_trial)
     assert design.registry == rows[0].nct
     assert {arm.name for arm in design.arms} <= {row.arm for row in rows}
-    analysed = {"DREAM3R": 174}  # of 214
+    analysed = {"DREAM3R": 174, "Mesothelin CAR-T (MSK)": 18}  # of 214; of 27, those who went on to pembrolizumab
     assert sum(arm.n for arm in design.arms) == analysed.get(design.evidence_trial, rows[0].n_trial)
     by_arm = {
         row.arm: row.n_used for row in rows if row.code == "OS_MEDIAN" and row.subgroup_code == "all" and row.scored
     }
     if name == "ms01":  # the table has no median of the one chemotherapy arm alone, but one of both together
         by_arm["ASC+MVP"] = by_arm.pop("ASC+chemo (pooled)") - by_arm["ASC+vinorelbine"]
-    assert {arm.name: arm.n for arm in design.arms} == by_arm
-    assert design.scans.every_weeks in {row.scan_weeks for row in rows}
+    if rows[0].role != "context":  # the table has neither sizes nor scans of those
+        assert {arm.name: arm.n for arm in design.arms} == by_arm
+        assert design.scans.every_weeks in {row.scan_weeks for row in rows}
     if rows[0].median_age is not None:
         assert design.population.age_years.median == rows[0].median_age
     assert find(name).name == design.evidence_trial
