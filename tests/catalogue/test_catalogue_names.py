@@ -64,7 +64,8 @@ def test_an_unknown_name_gets_suggestions() -> None:
 
 def test_what_cannot_run_yet_says_so() -> None:
     with pytest.raises(
-        CatalogueError, match="design is not written yet; trials that can be run: amatuximab-chemo, beatmeso, checkmate743"
+        CatalogueError,
+        match="design is not written yet; trials that can be run: amatuximab-chemo, beatmeso, checkmate743",
     ):
         load_design("STELLAR")
     with pytest.raises(CatalogueError, match="ATOMIC-meso is in the catalogue as a trial, but its drug, pegargiminase"):
