@@ -25,7 +25,8 @@ def test_the_page_has_every_heading_and_the_board_s_rows(board, tmp_path):
         '<testsuites><testsuite><testcase classname="tests.engine.test_a" name="x"/>'
         '<testcase classname="tests.engine.test_a" name="y"><failure/></testcase></testsuite></testsuites>'
     )
-    html, markdown = write_credibility(tmp_path, board, junit)
+    html, markdown, scoreboard = write_credibility(tmp_path, board, junit)
+    assert "MS01" in scoreboard.read_text()
     for text in (html.read_text(), markdown.read_text()):
         for words in HEADINGS:
             assert words in text

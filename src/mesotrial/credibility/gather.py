@@ -12,7 +12,15 @@ from xml.etree import ElementTree
 
 from mesotrial.analysis import codes
 
-__all__ = ["applicability", "calibration_table", "drug_statuses", "parameter_statuses", "tests_by_room", "worst_rows"]
+__all__ = [
+    "applicability",
+    "calibration_table",
+    "drug_statuses",
+    "every_row",
+    "parameter_statuses",
+    "tests_by_room",
+    "worst_rows",
+]
 
 
 def parameter_statuses() -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -102,20 +110,39 @@ def tests_by_room(junit: Path) -> list[tuple[str, ...]]:
 
 def worst_rows(rows: Sequence[Mapping[str, Any]], role: str, count: int = 8) -> list[tuple[str, ...]]:
     """Return the rows of a role with the largest misses: trial, arm, code, predicted, published, z."""
+    return [row[:6] for row in every_row(rows, role)[:count]]
+
+
+def every_row(rows: Sequence[Mapping[str, Any]], role: str) -> list[tuple[str, ...]]:
+    """Return the rows of a role, the largest miss first: trial, arm, code, predicted, published, z, interval, whether inside."""
     judged = sorted(
         (row for row in rows if row["role"] == role and row["z"] is not None), key=lambda row: -abs(row["z"])
     )
     return [
         (
             row["trial"],
-            row["arm"] + ("" if row["subgroup"] == "all" else f", {row['subgroup']}"),
+            _arm(row),
             row["code"] + ("" if row["time_months"] is None else f" at {row['time_months']:g} months"),
             _value(row["code"], row["simulated"]),
             _value(row["code"], row["published"]),
             f"{row['z']:+.2f}",
+            _interval(row),
+            {True: "yes", False: "no", None: ""}[row["inside90"]],
         )
-        for row in judged[:count]
+        for row in judged
     ]
+
+
+def _arm(row: Mapping[str, Any]) -> str:
+    arm = f"{row['arm']} v {row['comparator']}" if row["comparator"] else str(row["arm"])
+    return arm if row["subgroup"] == "all" else f"{arm}, {row['subgroup']}"
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if row["lo90"] is None:
+        return ""
+    high = "not reached" if row["hi90"] is None else _value(row["code"], row["hi90"])
+    return f"{_value(row['code'], row['lo90'])} to {high}"
 
 
 def _value(code: str, value: float) -> str:

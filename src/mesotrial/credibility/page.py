@@ -12,7 +12,7 @@ from mesotrial.credibility.blocks import Block, Figure, Heading, Items, Table, T
 from mesotrial.credibility.figures import coverage_figure, predicted_figure
 from mesotrial.report import CONTEXT_OF_USE
 
-__all__ = ["credibility_page", "write_credibility"]
+__all__ = ["credibility_page", "scoreboard_page", "write_credibility"]
 
 TITLE = "mesotrial: credibility of the model"
 _FAMILIES = {"": "All", "response": "Response", "pfs": "Progression", "os": "Survival", "toxicity": "Side effects"}
@@ -25,13 +25,29 @@ def credibility_page(board: Mapping[str, Any], junit: Path | None = None) -> lis
 
 
 def write_credibility(folder: Path, board: Mapping[str, Any], junit: Path | None = None) -> list[Path]:
-    """Write credibility.html and credibility.md into `folder`, and return their paths."""
+    """Write credibility.html, credibility.md and scoreboard.md into `folder`, and return their paths."""
     blocks = credibility_page(board, junit)
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {"credibility.html": to_html(TITLE, blocks), "credibility.md": to_markdown(TITLE, blocks)}
+    pages = {
+        "credibility.html": to_html(TITLE, blocks),
+        "credibility.md": to_markdown(TITLE, blocks),
+        "scoreboard.md": to_markdown("mesotrial: scoreboard", scoreboard_page(board)),
+    }
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in pages]
+
+
+def scoreboard_page(board: Mapping[str, Any]) -> list[Block]:
+    """Return the blocks of a scoreboard: scores of each role and family, and every row, as it is."""
+    columns = ("Trial", "Arm", "Result", "Predicted", "Published", "z", "90 %", "Inside")
+    blocks = _validation(board)
+    for role in board["roles"]:
+        blocks += [
+            Heading(f"Every {role} result, the largest miss first", 3),
+            Table(columns, gather.every_row(board["rows"], role), 3),
+        ]
+    return blocks
 
 
 def _purpose() -> list[Block]:
@@ -116,14 +132,19 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
         for key, label in _FAMILIES.items():
             one = scores["families"].get(key, scores) if key else scores
             if one["rows"]:
-                carried = one["carry_over"]
+                carried = one["shared"]["carry_over"]
                 lines.append(
                     (
                         label, str(one["rows"]), _percent(one["inside90"]), _percent(one["z_coverage"]), _number(one["mean_abs_z"]),
                         _number(carried["mean_abs_z"]), _number(one["interval_score"]), _number(carried["interval_score"]),
                     )
                 )  # fmt: skip
-        blocks += [Table(columns, lines), Text("The largest misses:")]
+        blocks += [
+            Table(columns, lines),
+            Text(
+                "* The published number of the nearest calibration arm, no model, on the rows that both predict. The largest misses:"
+            ),
+        ]
         blocks.append(
             Table(("Trial", "Arm", "Result", "Predicted", "Published", "z"), gather.worst_rows(rows, role), 3)
         )
