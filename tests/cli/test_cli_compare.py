@@ -7,7 +7,7 @@ PATIENT = ("--patient", "age 70, male, epithelioid, ECOG 2, first line")
 
 
 def test_json_is_one_object(command: Any) -> None:
-    result = command("compare", "nivolumab", "placebo", *PATIENT, "--people", "20", "--picture", "c.svg", "--json")
+    result = command("compare", "nivolumab", "placebo", *PATIENT, "--people", "50", "--picture", "c.svg", "--json")
     assert result.code == 0, result.err
     assert result.json["schema"] == "mesotrial/comparison/1"
     assert result.json["picture"] == "c.svg" and Path("c.svg").is_file()
@@ -17,7 +17,7 @@ def test_json_is_one_object(command: Any) -> None:
 
 
 def test_people_read_published_results_first(command: Any) -> None:
-    result = command("compare", "nivolumab", "placebo", *PATIENT, "--people", "20", "--quiet")
+    result = command("compare", "nivolumab", "placebo", *PATIENT, "--people", "50", "--quiet")
     assert result.code == 0 and result.err == ""
     order = [result.out.index(words) for words in ("Published: CONFIRM", "Simulated:", "Per 100", "Extrapolation:")]
     assert order == sorted(order)
