@@ -30,7 +30,7 @@ def survival_curves(options: Sequence[Mapping[str, Any]], code: str) -> str:
             f'<line x1="{_LEFT}" x2="{_WIDE - _RIGHT}" y1="{down(share):.1f}" y2="{down(share):.1f}" class="grid"/>'
         )
         parts.append(f'<text x="{_LEFT - 7}" y="{down(share) + 4:.1f}" class="tick end">{100 * share:.0f}</text>')
-    for month in range(0, 37, 6):
+    for month in range(0, 37, 12):
         anchor = "end" if month == last else "middle"
         words = f"{month} months" if month == last else str(month)
         parts.append(

@@ -188,8 +188,8 @@ def _approved_parts(row: Approval) -> frozenset[str]:
     return frozenset((parts - {"chemotherapy"}) | {"pemetrexed", "platinum"} if "chemotherapy" in parts else parts)
 
 
-def side_effects(drugs: Sequence[Drug]) -> list[SideEffect]:
-    """Return the commonest side effects that the drugs add, of 100 people treated for six months, in the model.
+def side_effects(drugs: Sequence[Drug], *, most: int | None = _MOST_SIDE_EFFECTS) -> list[SideEffect]:
+    """Return the commonest side effects (None: all) that the drugs add, of 100 people treated for six months, in the model.
 
     Terms that follow from a simulated blood count have no share here and are left out.
     """
@@ -204,7 +204,7 @@ def side_effects(drugs: Sequence[Drug]) -> list[SideEffect]:
         burdens = [sum(_burden(drug, one, severe, blocks_pd1) for drug, one in mine) for severe in (False, True)]
         guess = "guess" if any(one.status == "guess" for _, one in mine) else ""
         found.append(SideEffect(term, 100 * _share(burdens[0]), 100 * _share(burdens[1]), guess))
-    return sorted(found, key=lambda one: (-one.any_of_100, one.term))[:_MOST_SIDE_EFFECTS]
+    return sorted(found, key=lambda one: (-one.any_of_100, one.term))[:most]
 
 
 def _burden(drug: Drug, one: Toxicity, severe: bool, blocks_pd1: bool) -> float:

@@ -4,7 +4,9 @@
   const bench = document.querySelector("[data-bench]");
   const form = document.querySelector("[data-case]");
   const story = document.querySelector("[data-story]");
-  const MONTH = 30.4375, MONTHS = 36, W = 720, LEFT = 58, RIGHT = 12;
+  const MONTH = 30.4375, MONTHS = 36, LEFT = 58, RIGHT = 12;
+  const phone = matchMedia("(max-width: 560px)");
+  let W = 720;
   const NS = "http://www.w3.org/2000/svg";
   let latest = null;
 
@@ -65,7 +67,7 @@
 
   function panel(title, unit, high) {
     const figure = document.createElement("figure");
-    const svg = make("svg", { viewBox: `0 0 ${W} ${high}`, role: "img", "aria-label": title }, figure);
+    const svg = make("svg", { role: "img", "aria-label": title }, figure);
     document.querySelector("[data-plots]").append(figure);
     return { title, unit, high, svg, figure };
   }
@@ -78,14 +80,15 @@
   function frame({ title, unit, high, svg }, most, label) {
     svg.replaceChildren();
     svg.setAttribute("aria-label", label);
-    const top = 30, bottom = high - 24, y = (value) => bottom - (bottom - top) * Math.min(value / most, 1.02);
+    svg.setAttribute("viewBox", `0 0 ${W} ${high}`);
+    const top = phone.matches ? 46 : 30, bottom = high - 24, y = (value) => bottom - (bottom - top) * Math.min(value / most, 1.02);
     make("text", { x: 2, y: 15, class: "title" }, svg, `${title}, ${unit}`);
     for (let i = 0; i <= 2; i += 1) {
       const value = most * i / 2;
       make("line", { x1: LEFT, x2: W - RIGHT, y1: y(value), y2: y(value), class: "grid" }, svg);
       make("text", { x: LEFT - 7, y: y(value) + 4, class: "tick end" }, svg, value.toLocaleString("en-GB", { maximumSignificantDigits: 3 }));
     }
-    for (let month = 0; month <= MONTHS; month += 6) make("text", { x: across(month * MONTH), y: high - 7, class: "tick middle" }, svg, month === MONTHS ? `${month} months` : month).setAttribute("text-anchor", month === MONTHS ? "end" : "middle");
+    for (let month = 0; month <= MONTHS; month += phone.matches ? 12 : 6) make("text", { x: across(month * MONTH), y: high - 7, class: "tick middle" }, svg, month === MONTHS ? `${month} months` : month).setAttribute("text-anchor", month === MONTHS ? "end" : "middle");
     return { y, top, bottom };
   }
   function line(svg, days, values, y, style, extra = "") {
@@ -95,10 +98,11 @@
   }
   function legend(svg, items) {
     let x = W - RIGHT;
+    const y = phone.matches ? 33 : 15;  // below the title where there is no room beside it
     [...items].reverse().forEach(([label, style, extra]) => {
-      const text = make("text", { x, y: 15, class: "tick end" }, svg, label);
+      const text = make("text", { x, y, class: "tick end" }, svg, label);
       x -= text.getComputedTextLength() + 6;
-      make("line", { x1: x - 22, x2: x, y1: 11, y2: 11, class: `curve ${extra || ""}`, style }, svg);
+      make("line", { x1: x - 22, x2: x, y1: y - 4, y2: y - 4, class: `curve ${extra || ""}`, style }, svg);
       x -= 36;
     });
   }
@@ -106,6 +110,7 @@
   const LOOKS = ["stroke: var(--patient-0)", "stroke: var(--patient-1)", "stroke: var(--patient-2)", "stroke: var(--patient-3)"];
 
   function draw(found) {
+    W = phone.matches ? 400 : 720;
     const { day, series, levels, doses, scans, stop_day: stop } = found;
     const stopped = (svg, { top, bottom }, label) => {
       if (!doses.length) return;
@@ -162,6 +167,7 @@
     return `${parts.slice(0, -1).join(", ")}, and ${parts[parts.length - 1]}.`;
   }
 
+  phone.addEventListener("change", () => { if (latest) draw(latest.found); });
   form.querySelector("button[type=submit]").hidden = true;
   form.addEventListener("change", (event) => {
     const found = fields();
