@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mesotrial.analysis.conclusions import conclusions
 from mesotrial.analysis.endpoints import Outcomes
 from mesotrial.analysis.predict import TRIALS, Endpoint, Predictor, estimate
 from mesotrial.analysis.rows import (
@@ -71,6 +72,8 @@ def summarise(
       `lo90` to `hi90` holds the intervals of `bank` and of the `ends`, banks at the low and the high end of the human-translation factor;
     - `published_level` is in percent, as published; `page` and `page_statement` are the patient page's figure and the
       statement that gives it.
+
+    `tests` says what each test of the comparison concludes from `tables` (`conclusions`).
     """
     trial, whole = Outcomes(tables), Outcomes(bank)
     sizes = {arm.name: arm.n for arm in design.arms}
@@ -96,6 +99,9 @@ def summarise(
         "status_counts": _status_counts(tables),
         "bank_status_counts": _status_counts(bank),
         "endpoints": rows,
+        "tests": [
+            row for row in conclusions(design, tables) if not {row["arm"], row["comparator"]} & set(exploratory)
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from mesotrial.analysis import hazard_ratio, log_rank
 from mesotrial.report import words
 from mesotrial.report.colours import arm_style
 from mesotrial.report.comparison import compare, tally
+from mesotrial.report.conclusions import test_lines
 from mesotrial.report.counts import baseline_rows, ending_rows
 from mesotrial.report.course_figure import course_figure, course_words, patients_followed
 from mesotrial.report.figure_data import FigureData, figure_data
@@ -140,6 +141,7 @@ def _content(
     return {
         "unknown": [arm.label for arm in design.arms if arm.name not in shown],
         "known_arms": () if known is None else known.design.arms,
+        "tests": test_lines(summary, design),
         **({} if known is None else _outcomes(known, [row for row in rows if not row.get("exploratory")])),
         "design": design,
         "arm_style": Markup(arm_style([arm.drugs for arm in design.arms])),
