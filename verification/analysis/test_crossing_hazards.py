@@ -1,4 +1,4 @@
-"""Crossing hazards: what five tests conclude, against 2,000 trials simulated and analysed in R (survival 3.5, mvtnorm; tests/analysis/oracles/crossing.R), and
+"""Crossing hazards: what five tests conclude, against 1,000 trials simulated and analysed in R (survival 3.5, mvtnorm; tests/analysis/oracles/crossing.R), and
 the power that gsDesign's nSurv gives for the design in simtrial's own double-programming test.
 """
 

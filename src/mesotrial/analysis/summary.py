@@ -99,9 +99,7 @@ def summarise(
         "status_counts": _status_counts(tables),
         "bank_status_counts": _status_counts(bank),
         "endpoints": rows,
-        "tests": [
-            row for row in conclusions(design, tables) if not {row["arm"], row["comparator"]} & set(exploratory)
-        ],
+        "tests": [row for row in conclusions(design, tables) if not {row["arm"], row["comparator"]} & set(exploratory)],
     }
 
 
