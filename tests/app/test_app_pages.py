@@ -7,6 +7,7 @@ import re
 import pytest
 
 from mesotrial.app.listing import listed_trials, registry_link, trials_with
+from mesotrial.app.patient import given_as, treatment_names
 from mesotrial.app.treatments import FOUNDED, all_treatments, side_effects
 from mesotrial.catalogue import entries, load_design, load_drug, statements
 from mesotrial.report import CONTEXT_OF_USE
@@ -116,3 +117,26 @@ def test_only_own_static_files(client):
     assert client.get("/static/app.js").status == 200
     for name in ("app.py", "../app.py", "%2e%2e/app.py", "page.html.j2", ""):
         assert client.get(f"/static/{name}").status == 404
+
+
+def test_what_nobody_knows_is_said(client):
+    """An exploratory drug says so on its page; inside one patient it has a slider for how much of it works in people, and within its bounds only."""
+    assert "What it would do for them is not known" in client.get("/treatments/lenalidomide").text
+    assert "is not known" not in client.get("/treatments/pd-1-inhibitor").text
+    text = client.get("/patient", "treatment=lenalidomide").text
+    assert 'data-slider="translation_imid"' in text and "No trial has shown what lenalidomide does" in text
+    assert client.get("/patient", "treatment=lenalidomide&translation_imid=1.5").status == 400
+    assert "translation_" not in client.get("/patient", "treatment=nivolumab").text
+
+
+def test_what_can_be_compared_is_offered_by_the_name_that_the_lists_have():
+    for one in all_treatments():
+        assert given_as(one.entry) in ("", *treatment_names())
+
+
+def test_colours_and_steps_of_new_kinds_of_treatment():
+    assert treatment_place(["placebo"]) != treatment_place(["surgery"]) == treatment_place(["mesothelin CAR-T"])
+    assert treatment_place(["ipilimumab"]) == treatment_place(["tremelimumab"])
+    for one in all_treatments():
+        if any(drug.pk for drug in one.drugs):
+            assert one.steps, one.slug

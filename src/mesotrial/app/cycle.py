@@ -24,14 +24,27 @@ STEPS: Mapping[Step, tuple[str, str]] = {
     "kill": ("T cells kill", "cancer cells; PD-1 is a brake here"),
     "growth": ("The tumour", "grows, and feeds on its own blood vessels"),
 }
+# By what a drug acts on, or where its own dynamics act: cells, viruses, radiation, the knife.
 _BY_EFFECT: Mapping[str, tuple[Step, ...]] = {
     "pd1": ("kill",),
     "pdl1": ("kill",),
     "ctla4": ("prime",),
     "cytotoxic": ("release", "growth"),
     "vascular": ("growth",),
+    "adcc": ("recognise", "kill"),
+    "imid": ("prime", "kill"),
+    "innate": ("present",),
+    "interferon_gamma": ("kill", "growth"),
+    "interleukin2": ("prime", "kill"),
+    "lymphodepletion": ("travel",),
+    "regulatory_depletion": ("kill",),
+    "vaccine": ("present", "prime"),
+    "cells": ("travel", "enter", "recognise", "kill"),
+    "virus": ("release", "present"),
+    "radiation": ("release", "growth"),
+    "surgery": ("growth",),
 }
-# What entries without a drug file act on, and effects that a drug file names in other words: the first word found decides.
+# What entries without a drug file act on: the first word found decides.
 _BY_WORD: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("pd-1/pd-l1", ("kill",)), ("pd-1", ("kill",)), ("pd-l1", ("kill",)), ("pd1", ("kill",)), ("ctla", ("prime",)),
     ("checkpoint", ("prime", "kill")), ("vaccine", ("present", "prime")), ("dendritic", ("present", "prime")),
@@ -49,8 +62,7 @@ def steps_of(effects: Iterable[str], words: str) -> tuple[Step, ...]:
     """Return the steps that a treatment acts on: by the effects of its drugs, else by the words that describe it."""
     found: dict[Step, None] = {}
     for effect in effects:
-        known = _BY_EFFECT.get(effect) or next((steps for word, steps in _BY_WORD if word in effect.lower()), ())
-        found.update(dict.fromkeys(known))
+        found.update(dict.fromkeys(_BY_EFFECT.get(effect, ())))
     if not found:
         found.update(dict.fromkeys(next((steps for word, steps in _BY_WORD if word in words.lower()), ())))
     return tuple(step for step in STEPS if step in found)

@@ -143,11 +143,12 @@ def _compiled(drugs: tuple[str, ...], line: str) -> _Compiled:
     loaded = tuple(load_drug(name) for name in drugs)
     assembly = assemble(loaded)
     flags = [flag for names in assembly.flags.values() for flag in names]
+    factors = [f"translation_{name}" for name in assembly.translation]
     seen = (*_SEEN, *assembly.concentrations.values())
     simulator = compile_model(
         assembly.sbml,
         observables=seen,
-        inputs=("tumour_clock", *_person(loaded, line), *flags),
+        inputs=("tumour_clock", *_person(loaded, line), *flags, *factors),
         dosed=tuple(state for states in assembly.dosed.values() for state in states),
         rtol=1e-5,
         threads=1,
@@ -181,10 +182,11 @@ def _inputs(case: Case, model: _Compiled, regimens: Sequence[Regimen]) -> NDArra
 
     person = _person(model.drugs, case.line) | medians(case.line, case.histology)
     person |= {"female": 0.0, "ecog_ge1": 1.0}
+    person |= {f"translation_{one.name}": one.middle for drug in model.drugs if (one := drug.translation) is not None}
     person |= {name: value for name, value in case.values.items() if name in person}
     for drug in model.drugs:
         if drug.pk is not None:
-            person |= {f"{drug.name}_{flag.name}": float(flag.holds(regimens)) for flag in drug.pk.flags}
+            person |= {f"{drug.symbol}_{flag.name}": float(flag.holds(regimens)) for flag in drug.pk.flags}
     return np.array([person.get(name, 0.0) for name in model.simulator.inputs])
 
 

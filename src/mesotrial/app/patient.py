@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from mesotrial.app.laboratory import Laboratory
+    from mesotrial.catalogue import Entry
     from mesotrial.population import Distribution
 
-__all__ = ["LABELS", "ROUTES", "treatment_names", "warm"]
+__all__ = ["LABELS", "ROUTES", "given_as", "treatment_names", "warm"]
 
 _LINES, _HISTOLOGIES = ("first", "relapsed"), ("epithelioid", "non-epithelioid")
 _DEFAULT = "nivolumab + ipilimumab"
@@ -72,20 +73,33 @@ class Slider:
 @cache
 def treatment_names() -> tuple[str, ...]:
     """Return every treatment with a standard regimen whose drugs can be simulated: combinations first, then single drugs."""
-    from mesotrial.catalogue import CatalogueError, entries, therapy_from_text
+    from mesotrial.catalogue import entries
     from mesotrial.catalogue.evidence import read_table
 
     drugs = [entry.name for entry in entries("drug") if entry.runnable]
-    found = []
-    for name in dict.fromkeys([row["therapy"] for row in read_table("standard_regimens.csv")] + drugs):
-        try:
-            therapy_from_text(name)
-        except CatalogueError:
-            continue
-        found.append(name)
+    named = [row["therapy"] for row in read_table("standard_regimens.csv")]
+    together = [given_as(entry) for entry in entries("therapy") if entry.runnable]
+    found = [name for name in dict.fromkeys([*named, *together, *drugs]) if _is_readable(name)]
     return tuple(
         sorted(found, key=lambda name: (name != _DEFAULT, " + " not in name and name in drugs, found.index(name)))
     )
+
+
+def given_as(entry: Entry) -> str:
+    """Return what a treatment is called here: its name where it has a usual regimen, else its drugs together; empty where neither can be given."""
+    if not entry.runnable or entry.kind not in ("drug", "therapy"):
+        return ""
+    return next(filter(_is_readable, (entry.name, " + ".join(entry.drugs))), "")
+
+
+def _is_readable(name: str) -> bool:
+    from mesotrial.catalogue import CatalogueError, therapy_from_text
+
+    try:
+        therapy_from_text(name)
+    except CatalogueError:
+        return False
+    return True
 
 
 def _bounds(name: str, one: Distribution, typical: float) -> tuple[float, float]:
@@ -113,6 +127,22 @@ def _sliders(fields: dict[str, str], line: str, histology: str) -> list[Slider]:
     return sorted(found, key=lambda one: _FIRST.index(one.name) if one.name in _FIRST else len(_FIRST))
 
 
+def _unknown(fields: dict[str, str], drugs: tuple[str, ...]) -> list[Slider]:
+    """Return a slider for every human-translation factor of the drugs: how much of the mechanism works in people."""
+    from mesotrial.catalogue import load_drug
+
+    found = {}
+    for name in drugs:
+        if (one := load_drug(name).translation) is not None:
+            key = f"translation_{one.name}"
+            value = number(fields, key, one.low, one.high, one.middle)
+            words = f"nobody knows how much: {one.meaning}"
+            found[key] = Slider(
+                key, "How much of it works in people", words, one.low, one.high, one.middle, value, "linear", one.status
+            )
+    return list(found.values())
+
+
 def _case(fields: dict[str, str]) -> tuple[Case, list[Slider]]:
     line, histology = choice(fields, "line", _LINES), choice(fields, "histology", _HISTOLOGIES)
     treatment = text(fields, "treatment", most=200, default=_DEFAULT).strip()
@@ -122,7 +152,7 @@ def _case(fields: dict[str, str]) -> tuple[Case, list[Slider]]:
         raise Refused(
             f"no treatment here is called {treatment!r}; the list on the page has those that can be simulated"
         )
-    sliders = _sliders(fields, line, histology)
+    sliders = [*_unknown(fields, _drugs(treatment)), *_sliders(fields, line, histology)]
     values = {one.name: one.value for one in sliders if one.name in fields}
     case = Case(
         treatment,
@@ -137,12 +167,15 @@ def _case(fields: dict[str, str]) -> tuple[Case, list[Slider]]:
 
 
 def _page(request: Request) -> Response:
-    from mesotrial.catalogue import therapy_from_text
+    from mesotrial.catalogue import load_drug, therapy_from_text
     from mesotrial.report.colours import treatment_place
 
     fields = fields_of(request)
     case, sliders = _case(fields)
     place = treatment_place(therapy_from_text(case.treatment).drugs) if case.treatment else 4
+    unknown = [one for one in sliders if one.name.startswith("translation_")]
+    known = [one for one in sliders if one not in unknown]
+    names = [name for name in _drugs(case.treatment) if load_drug(name).exploratory]
     stories = [
         (
             words,
@@ -158,7 +191,8 @@ def _page(request: Request) -> Response:
     ]
     return page(
         request, "patient.html.j2", title="Inside one patient", case=case, place=place, none=_NONE, treatments=treatment_names(),
-        first=[one for one in sliders if one.name in _FIRST], more=[one for one in sliders if one.name not in _FIRST], stories=stories,
+        first=[one for one in known if one.name in _FIRST], more=[one for one in known if one.name not in _FIRST], stories=stories,
+        unknown=unknown, exploratory=names,
         lines=_LINES, histologies=_HISTOLOGIES, code=_code(case),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from mesotrial.app.code import Snippet, command_line
 from mesotrial.app.cycle import STEPS, Step, cycle_drawing, steps_of
 from mesotrial.app.listing import ListedTrial, slug, trials_with
 from mesotrial.app.pages import fields_of, page, picture
+from mesotrial.app.patient import given_as
 from mesotrial.catalogue.drug import ACTIVATION_PER_DAY
 
 if TYPE_CHECKING:
@@ -78,8 +79,18 @@ class Treatment:
 
     @property
     def exploratory(self) -> bool:
-        """Whether any part of it is without human evidence in mesothelioma."""
-        return any(drug.exploratory for drug in self.drugs)
+        """Whether what it does in people with mesothelioma is not known: one of its drugs, of a class all, were never shown to help there."""
+        unknown = [drug.exploratory for drug in self.drugs]
+        return bool(unknown) and (all(unknown) if self.entry.kind == "class" else any(unknown))
+
+    @property
+    def evidence(self) -> str:
+        """How well founded it is, in words."""
+        if self.entry.founded:
+            return self.entry.founded
+        if len(self.drugs) == 1:
+            return self.drugs[0].founded
+        return ""
 
     @property
     def words(self) -> str:
@@ -131,8 +142,10 @@ def _treatment(entry: Entry) -> Treatment:
             break
     approvals = _approvals(entry)
     trials = _trials(entry, names)
-    effects = [effect.on for drug in drugs for effect in drug.effects]
-    steps = steps_of(effects, f"{entry.name} {entry.note}")
+    acts = [
+        on for drug in drugs if drug.pk is not None for on in (drug.pk.model, *(effect.on for effect in drug.effects))
+    ]
+    steps = steps_of(acts, f"{entry.name} {entry.note}")
     place = treatment_place(drug.name for drug in drugs) if drugs else 7
     return Treatment(
         slug(entry.name),
@@ -301,15 +314,14 @@ def _python(one: Treatment) -> str:
 
 
 def _schedule(one: Treatment) -> dict[str, object] | None:
-    from mesotrial.catalogue import CatalogueError, therapy_from_text
+    from mesotrial.catalogue import therapy_from_text
 
-    if not one.drugs:
+    name = given_as(one.entry)
+    if not name:
         return None
-    try:
-        therapy = therapy_from_text(one.entry.name)
-    except CatalogueError:
-        return None
+    therapy = therapy_from_text(name)
     return {
+        "name": name,
         "regimens": [regimen.text for regimen in therapy.regimens],
         "weeks": therapy.max_treatment_days / 7 if therapy.max_treatment_days else None,
         "source": therapy.source,

@@ -13,17 +13,19 @@ __all__ = ["PALETTE", "arm_places", "arm_style", "treatment_place"]
 PALETTE = 8
 _PD1, _PD1_CTLA4, _CHEMOTHERAPY, _CHEMO_PD1, _NOTHING, _VESSELS, _CTLA4, _OTHER = range(PALETTE)
 _PD1_EFFECTS = frozenset({"pd1", "pdl1"})
+_BESIDE = frozenset({"regulatory_depletion"})  # what a CTLA-4 antibody does too
 
 
 def treatment_place(drugs: Iterable[str]) -> int:
     """Return the place in the palette of a treatment made of these drugs, by what they act on."""
     from mesotrial.catalogue import load_drug
 
-    acts = {effect.on for name in drugs for effect in load_drug(name).effects}
-    if not acts:
+    given = [drug for drug in map(load_drug, drugs) if drug.pk is not None]
+    if not given:
         return _NOTHING
+    acts = {effect.on for drug in given for effect in drug.effects} - _BESIDE
     pd1, ctla4, chemotherapy = bool(acts & _PD1_EFFECTS), "ctla4" in acts, "cytotoxic" in acts
-    if acts - {*_PD1_EFFECTS, "ctla4", "cytotoxic", "vascular"}:
+    if acts - {*_PD1_EFFECTS, "ctla4", "cytotoxic", "vascular"} or not all(drug.effects for drug in given):
         return _OTHER
     if pd1:
         return _PD1_CTLA4 if ctla4 else _CHEMO_PD1 if chemotherapy else _PD1
