@@ -84,7 +84,7 @@ def test_an_arm_needs_a_regimen(command: Any) -> None:
         (("list", "drugs", "--where", "magic"), "PD-1 inhibitor"),
         (("report", "nowhere"), "no folder nowhere"),
         (("report", "."), "not the folder of a run"),
-        (("export-model", "--therapies", "BCG"), "nivolumab"),
+        (("export-model", "--therapies", "nivolumap"), "nivolumab"),
         (("export-model", "--therapies", "nivo", "--out", "no/where.xml"), "no folder no"),
         (("schema", "everything"), "design"),
     ],
