@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from synthetic_design import MAPS2, published_row
+from synthetic_trial import maps2_arms, synthetic_tables
 
 from mesotrial.analysis import Endpoint, Outcomes, Predictor, codes, estimate, score, summarise
 from mesotrial.catalogue.evidence import PageFigure, PublishedResult
@@ -216,3 +217,14 @@ def test_a_median_that_is_not_reached_is_not_covered() -> None:
 
 def test_published_rows_have_the_catalogues_type() -> None:
     assert isinstance(ROWS[0], PublishedResult)
+
+
+def test_draws_that_do_not_differ_add_little_to_an_interval() -> None:
+    """One population, labelled as ten draws: what is called unknown must be chance's, and mostly nothing."""
+    found = []
+    for seed in range(6):
+        predictor = Predictor(
+            Outcomes(synthetic_tables(maps2_arms(1500, 1500), seed=seed)), 1, {"nivo": 63, "nivo+ipi": 62}
+        )
+        found += [predictor.unknown_sd(Endpoint("ORR", arm)) for arm in ("nivo", "nivo+ipi")]
+    assert sum(value > 0 for value in found) <= 3

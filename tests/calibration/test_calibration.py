@@ -23,6 +23,12 @@ def test_trials_kept_for_validation_are_refused(name):
         load_targets((name,))
 
 
+def test_targets_made_by_hand_are_refused_too(tmp_path):
+    made = Target("maps2", Endpoint("ORR", "nivo"), 0.0, 0.3, 50, "by hand")
+    with pytest.raises(RefusedTargetError, match="validation"):
+        calibrate(tmp_path, targets=(made,))
+
+
 def test_targets_are_finite_and_their_errors_are_a_covariance():
     targets = load_targets()
     assert {one.design for one in targets} == set(DESIGNS)

@@ -246,7 +246,9 @@ def _endpoints(design: Design) -> list[str]:
 
 
 def log_rank_power(ratio: float, events: float, share: float, alpha: float = 0.05) -> float:
-    """Return the power of a two-sided log-rank test for a hazard ratio with `events` events and `share` of the patients in one arm.
+    """Return the power of a log-rank test, one-sided at half `alpha`, to show that the first arm is better.
+
+    `ratio` is the hazard ratio, `events` the events of both arms, `share` the part of the patients in one arm.
 
     Schoenfeld DA. Biometrics 1983;39:499-503; exact for proportional hazards and many events only. NaN where the ratio is.
     """
@@ -254,7 +256,7 @@ def log_rank_power(ratio: float, events: float, share: float, alpha: float = 0.0
 
     if not ratio > 0:
         return math.nan
-    return float(ndtr(abs(math.log(ratio)) * math.sqrt(events * share * (1 - share)) - ndtri(1 - alpha / 2)))
+    return float(ndtr(-math.log(ratio) * math.sqrt(events * share * (1 - share)) - ndtri(1 - alpha / 2)))
 
 
 def detectable_ratio(events: float, share: float, alpha: float = 0.05, power: float = 0.8) -> float:

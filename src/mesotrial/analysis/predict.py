@@ -26,7 +26,7 @@ _NOTHING = math.nan
 
 TRIALS = 1000  # resampled trials behind an interval: its ends are then known to about a tenth of its width
 
-_FEWEST_DRAWS = 5
+_FEWEST_DRAWS, _SMALLEST_GROUP = 5, 30
 _BAND_MONTHS = 12.0  # the landmark whose uncertainty widens a whole curve's band
 _CURVES = ("OS", "PFS", "PFS2", "TTP", "DOR", "TTR")
 _RESPONDERS = ("DOR", "TTR")
@@ -154,7 +154,8 @@ class Predictor:
         """Return how far `endpoint` of a whole arm lies apart between draws of the parameters: an SD on the scoring scale.
 
         One-way analysis of variance of the bank's patients by draw: the variance between the draws' groups less that which groups of
-        this size have by chance. 0 where the bank has fewer than five draws, or groups too small to tell.
+        this size have by chance, where the excess is more than chance would show in one bank of twenty (F test). 0 where the bank has fewer than five draws, or
+        groups of fewer than 30 patients, which cannot tell.
         """
         whole = replace(endpoint, subgroup="all")
         if whole not in self._unknown:
@@ -162,6 +163,8 @@ class Predictor:
         return self._unknown[whole]
 
     def _unknown_sd(self, endpoint: Endpoint) -> float:
+        from scipy.stats import chi2
+
         if len(self._parts) < _FEWEST_DRAWS:
             return 0.0
         arms = [endpoint.arm] if endpoint.comparator is None else [endpoint.arm, endpoint.comparator]
@@ -170,14 +173,16 @@ class Predictor:
         else:
             sizes = [sum(int(part.members(arm).sum()) for arm in arms) for part in self._parts]
         size = round(sum(sizes) / len(sizes))
-        chance = self._drawn(endpoint, size, np.zeros(self.trials)) if size > 1 else None
+        chance = self._drawn(endpoint, size, np.zeros(self.trials)) if size >= _SMALLEST_GROUP else None
         if chance is None:
             return 0.0
         seen = _on_scale(endpoint.code, np.array([estimate(part, endpoint).value for part in self._parts]), size)
         expected = _on_scale(endpoint.code, chance, size)
         if seen.size < _FEWEST_DRAWS or expected.size < self.trials / 2:
             return 0.0
-        return math.sqrt(max(float(np.var(seen, ddof=1) - np.var(expected)), 0.0))
+        between, chance_variance = float(np.var(seen, ddof=1)), float(np.var(expected))
+        limit = chance_variance * float(chi2.ppf(0.95, seen.size - 1)) / (seen.size - 1)
+        return math.sqrt(between - chance_variance) if between > limit else 0.0
 
     def _expected(self, endpoint: Endpoint, arm: str) -> int:
         members = int(self.bank.members(arm).sum())

@@ -19,7 +19,7 @@ import numpy as np
 from mesotrial.calibration.forward import evaluate, start_worker
 from mesotrial.calibration.free import Free, load_free
 from mesotrial.calibration.refine import learn, sample
-from mesotrial.calibration.targets import Target, covariance, load_targets
+from mesotrial.calibration.targets import Target, covariance, load_targets, refuse_validation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,11 +82,12 @@ def calibrate(
     Every evaluation is kept in `folder` as soon as it is done: an interrupted calibration goes on where it stopped, and gives the same result. `progress` is
     called with (evaluations done, evaluations in all, what is being done).
 
-    Raises `ValueError` where the folder holds a calibration with other settings.
+    Raises `ValueError` where the folder holds a calibration with other settings, `RefusedTargetError` for a target of a trial kept for validation.
     """
     from iterative_ensemble_smoother import ESMDA
 
     free, targets = free or load_free(), targets or load_targets()
+    refuse_validation(targets)
     store = _Store(Path(folder), _settings(free, targets, members, patients_per_arm, seed))
     report = progress or (lambda done, total, message: None)
     steps = len(ALPHAS) + 1 + len(_BASIS_WEIGHTS)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mesotrial.catalogue import Design
 
-__all__ = ["DESIGNS", "Target", "covariance", "load_targets"]
+__all__ = ["DESIGNS", "Target", "covariance", "load_targets", "refuse_validation"]
 
 DESIGNS = ("checkmate743", "confirm", "determine", "emphacis", "maps", "ms01", "javelin", "ind227", "rames")
 _FAMILIES = frozenset(
@@ -105,6 +105,14 @@ def _landmarks(name: str) -> list[Target]:
                     Target(design, endpoint, codes.on_scale(code, rate), sd, len(months), f"{file}, digitised curve")
                 )
     return found
+
+
+def refuse_validation(targets: Sequence[Target]) -> None:
+    """Raise `RefusedTargetError` if a target's trial has no result that may be fitted: a last check, wherever the targets came from."""
+    from mesotrial.catalogue import load_design
+
+    for name in dict.fromkeys(target.design for target in targets):
+        calibration_targets(load_design(name).evidence_trial)
 
 
 def covariance(targets: Sequence[Target], basis_weight: float = 1.0) -> NDArray[np.float64]:

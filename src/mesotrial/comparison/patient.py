@@ -154,6 +154,10 @@ def _read(text: str, start: int, part: str) -> tuple[str, float | str]:
         share = float(pdl1.group(2))
         if share > 100:
             raise PatientError(text, start, end, "a share of tumour cells lies between 0 and 100 %")
+        if pdl1.group(1) == "<" and share > 1:
+            raise PatientError(
+                text, start, end, "says neither under 1 % nor 1 % or more; write one of these, or the value itself"
+            )
         return "pdl1_ge1", float(share >= 1 and not (pdl1.group(1) == "<" and share <= 1))
     if ecog := _ECOG.fullmatch(key):
         if int(ecog.group(1)) > _HIGHEST_ECOG:

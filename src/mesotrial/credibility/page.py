@@ -136,7 +136,7 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
                 lines.append(
                     (
                         label, str(one["rows"]), _percent(one["inside90"]), _percent(one["z_coverage"]), _number(one["mean_abs_z"]),
-                        _number(carried["mean_abs_z"]), _number(one["interval_score"]), _number(carried["interval_score"]),
+                        _number(carried["mean_abs_z"]), _number(one["shared"]["interval_score"] or one["interval_score"]), _number(carried["interval_score"]),
                     )
                 )  # fmt: skip
         blocks += [
@@ -148,6 +148,18 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
         blocks.append(
             Table(("Trial", "Arm", "Result", "Predicted", "Published", "z"), gather.worst_rows(rows, role), 3)
         )
+    if board["not_predicted"]:
+        blocks += [
+            Text("Scored results without a prediction, which no figure above counts:"),
+            Table(
+                ("Trial", "Arm", "Role", "Why", "Rows"),
+                [
+                    tuple(str(one[key]) for key in ("trial", "arm", "role", "why", "rows"))
+                    for one in board["not_predicted"]
+                ],
+                4,
+            ),
+        ]
     return [
         *blocks,
         Figure(predicted_figure(rows, "rate"), "Predicted against published rates, with both intervals."),
