@@ -36,3 +36,12 @@ def test_mistakes_are_told_before_any_work(command: Any) -> None:
         result = command("compare", *arguments)
         assert result.code == 2 and says in result.err
         assert "Traceback" not in result.err and "Compiling" not in result.err
+
+
+def test_what_is_not_known_has_a_range_and_no_number(command: Any) -> None:
+    result = command("compare", "nivolumab", "BCG", *PATIENT, "--people", "50", "--quiet", "--picture", "c.svg")
+    assert result.code == 0
+    lines = [line for line in result.out.splitlines() if "alive after 1 year" in line]
+    assert len(lines) == 2 and all("not known" in line for line in lines)
+    assert "BCG: outcomes are not known" in result.out
+    assert "BCG: not known, anywhere in the shaded range" in Path("c.svg").read_text(encoding="utf-8")

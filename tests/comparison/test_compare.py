@@ -8,7 +8,7 @@ import pytest
 from mesotrial.catalogue import CatalogueError, RegimenError, load_design, therapy_from_text
 from mesotrial.comparison import Comparison, compare, person_from_text
 from mesotrial.comparison.nearest import nearest_arm, nearest_design
-from mesotrial.comparison.outcomes import differences_of, outcomes_of
+from mesotrial.comparison.outcomes import bands_of, difference_bands_of, differences_of, outcomes_of
 from mesotrial.population import draw_cohort, load_parameters
 from mesotrial.run import RequestError
 
@@ -153,3 +153,32 @@ def _keys() -> list[tuple[str, float | None]]:
     from mesotrial.comparison.outcomes import OUTCOMES
 
     return list(OUTCOMES)
+
+
+def test_what_nobody_knows_is_a_band_and_never_a_point() -> None:
+    found = compare("nivolumab", "BCG", "convalescent serum", patient=_PATIENT, people=50, seed=3)
+    known, *unknown = found.to_dict()["options"]
+    assert known["known"] and known["bands"] == [] and known["curve_bands"] is None
+    for option in unknown:
+        assert not option["known"] and option["outcomes"] == [] and option["curves"] is None
+        assert [(one["code"], one["time_months"]) for one in option["bands"]] == _keys()
+        for band in option["bands"]:
+            assert 0 <= band["lo90"] < band["hi90"] <= 1 and "value" not in band
+        for name in ("OS", "PFS"):
+            low, high = (np.array(option["curve_bands"][name][edge]) for edge in ("lo90", "hi90"))
+            assert low[0] == high[0] == 1 and np.all(low <= high)
+            assert np.all(np.diff(low) <= 0) and np.all(np.diff(high) <= 0)
+    assert found.to_dict()["differences"] == []
+    pairs = {(one["first"], one["second"]) for one in found.to_dict()["difference_bands"]}
+    assert pairs == {("nivolumab", "BCG"), ("nivolumab", "convalescent serum"), ("BCG", "convalescent serum")}
+    assert any("Not known means" in line for line in found.to_dict()["certainty"])
+
+
+def test_a_band_holds_the_intervals_of_all_levels() -> None:
+    block = np.zeros(100, dtype=np.int64)
+    levels = [dict.fromkeys(_keys(), np.arange(100) < share) for share in (10, 30, 20)]
+    ranges = [outcomes_of(had, block)[0] for had in levels]
+    band = bands_of(levels, block)[0]
+    assert band.lo90 == ranges[0].lo90 and band.hi90 == ranges[1].hi90
+    away = difference_bands_of(("a", levels), ("b", levels[:1]), block)[0]
+    assert away.hi90 > 20 > 0 >= away.lo90

@@ -132,25 +132,27 @@ def _show_outcomes(out: Console, found: Comparison) -> None:
     for (code, time), label in OUTCOMES.items():
         cells = []
         for option in options:
-            one = next((one for one in option.outcomes if (one.code, one.time_months) == (code, time)), None)
-            cells.append(
-                "not known" if one is None else f"{100 * one.value:.0f} ({100 * one.lo90:.0f}–{100 * one.hi90:.0f})"
-            )
+            results = option.bands if option.exploratory else option.outcomes
+            one: Any = next(one for one in results if (one.code, one.time_months) == (code, time))
+            value = "not known" if option.exploratory else f"{100 * one.value:.0f}"
+            cells.append(f"{value} ({100 * one.lo90:.0f}–{100 * one.hi90:.0f})")
         made.add_row(label, *cells)
     out.print(made)
     for option in options:
         if option.exploratory:
             out.print(
                 f"{option.therapy.text}: outcomes are not known. {' and '.join(option.exploratory)} is exploratory: "
-                "no evidence of benefit in people with mesothelioma."
+                "no evidence of benefit in people with mesothelioma. In brackets: the range over all that its effect might be."
             )
 
 
 def _show_differences(out: Console, found: Comparison) -> None:
     from mesotrial.cli.output import table
+    from mesotrial.comparison.outcomes import Difference, DifferenceBand
 
-    pairs: dict[tuple[str, str], list[Any]] = {}
-    for one in found.differences:
+    pairs: dict[tuple[str, str], list[Difference | DifferenceBand]] = {}
+    every: list[Difference | DifferenceBand] = [*found.differences, *found.difference_bands]
+    for one in every:
         pairs.setdefault((one.first, one.second), []).append(one)
     for (first, second), rows in pairs.items():
         made = table(
@@ -163,13 +165,10 @@ def _show_differences(out: Console, found: Comparison) -> None:
             right=("Difference", "90 %"),
         )
         for one in rows:
-            made.add_row(
-                one.label,
-                f"{one.per_100:+.0f}",
-                f"{one.lo90:+.0f} to {one.hi90:+.0f}",
-                f"{one.only_first:.0f}",
-                f"{one.only_second:.0f}",
-            )
+            known = ("not known", "", "")
+            if isinstance(one, Difference):
+                known = (f"{one.per_100:+.0f}", f"{one.only_first:.0f}", f"{one.only_second:.0f}")
+            made.add_row(one.label, known[0], f"{one.lo90:+.0f} to {one.hi90:+.0f}", *known[1:])
         out.print(made)
 
 

@@ -2,6 +2,17 @@
 
 from mesotrial.comparison.comparing import PEOPLE, Comparison, Option, compare
 from mesotrial.comparison.errors import PatientError
+from mesotrial.comparison.outcomes import Band, DifferenceBand
 from mesotrial.comparison.patient import Person, person_from_text
 
-__all__ = ["PEOPLE", "Comparison", "Option", "PatientError", "Person", "compare", "person_from_text"]
+__all__ = [
+    "PEOPLE",
+    "Band",
+    "Comparison",
+    "DifferenceBand",
+    "Option",
+    "PatientError",
+    "Person",
+    "compare",
+    "person_from_text",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mesotrial.comparison.nearest import Nearest, nearest_arm, nearest_design
-from mesotrial.comparison.outcomes import CURVE_MONTHS, Difference, Outcome, differences_of, had_outcomes, outcomes_of
+from mesotrial.comparison.outcomes import (
+    CURVE_MONTHS,
+    Band,
+    Difference,
+    DifferenceBand,
+    Outcome,
+    bands_of,
+    curve_bands_of,
+    difference_bands_of,
+    differences_of,
+    had_outcomes,
+    outcomes_of,
+)
 from mesotrial.comparison.patient import Person, person_from_text
 from mesotrial.run import RequestError
 
@@ -18,7 +31,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from mesotrial.catalogue import Continuous, Design, Population, Therapy
+    from mesotrial.comparison.outcomes import Had
     from mesotrial.population import Cohort, ParameterSet
+    from mesotrial.trial.simulate import Level
 
 __all__ = ["PEOPLE", "SCHEMA", "Comparison", "Option", "compare"]
 
@@ -34,8 +49,9 @@ Progress = Callable[[int, int, str], None]
 class Option:
     """One treatment: what is given, what was published nearest to it, and what the model finds.
 
-    ``exploratory`` names the drugs without evidence of benefit in people with mesothelioma: outcomes are then not known and `outcomes` and `curves` are
-    empty. ``curves`` holds OS and PFS, the share of people at each of `CURVE_MONTHS`.
+    ``curves`` holds OS and PFS, the share of people at each of `CURVE_MONTHS`. ``exploratory`` names the drugs without evidence of benefit in people with
+    mesothelioma: outcomes are then not known, `outcomes` and `curves` are empty, and ``bands`` and ``curve_bands`` (lower edge, upper edge) say between what
+    they lie over the whole range of the human-translation factor.
     """
 
     therapy: Therapy
@@ -44,6 +60,8 @@ class Option:
     extrapolation: tuple[str, ...]
     outcomes: tuple[Outcome, ...] = ()
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    bands: tuple[Band, ...] = ()
+    curve_bands: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,7 @@ class Comparison:
     """What `compare` found; ``people`` virtual patients went through every option.
 
     ``failed`` counts people left out because their simulation failed with some option; ``population`` is the design whose patients they were drawn like.
+    ``differences`` are between options whose outcomes are known, ``difference_bands`` where those of one or both are not.
     """
 
     person: Person
@@ -62,6 +81,7 @@ class Comparison:
     extrapolation: tuple[str, ...]
     options: tuple[Option, ...]
     differences: tuple[Difference, ...]
+    difference_bands: tuple[DifferenceBand, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the object of ``mesotrial compare --json``: plain values only, fractions for rates."""
@@ -110,20 +130,19 @@ def compare(
     base = nearest_design([option.therapy.drugs for option in options], person.line)
     design = _design(base, person, options)
     report = progress or (lambda done, total, message: None)
-    report(0, people * len(options), "Compiling the model")
+    passes = _passes(options)
+    report(0, people * len(passes), "Compiling the model")
     model = build_model(design, sets, threads=threads)
     cohort = _people(design.population, person, sets, model.drugs, seed, people)
-    tables = simulate_paired(design, cohort, model=model, progress=report)
+    tables = simulate_paired(design, cohort, model=model, passes=passes, progress=report)
     sound = _sound(tables)
-    everyone = [had_outcomes(found, sound) for found in tables]
+    everyone: list[list[Had]] = [[] for _ in options]
+    for (place, _), found in zip(passes, tables, strict=True):
+        everyone[place].append(had_outcomes(found, sound))
     blocks = cohort.draw[sound]
-    known = [
-        option if option.exploratory else replace(option, **_results(found, blocks))
-        for option, found in zip(options, everyone, strict=True)
-    ]
-    shown = [
-        (option.therapy.text, found) for option, found in zip(options, everyone, strict=True) if not option.exploratory
-    ]
+    named = [(option.therapy.text, levels) for option, levels in zip(options, everyone, strict=True)]
+    known = [(name, levels[0]) for name, levels in named if len(levels) == 1]
+    pairs = [pair for pair in itertools.combinations(named, 2) if any(len(levels) > 1 for _, levels in pair)]
     return Comparison(
         person,
         base.name,
@@ -132,12 +151,26 @@ def compare(
         len(sets) if len(sets) > 1 else 0,
         int((~sound).sum()),
         (*person.extrapolation, *_outside(person, base)),
-        tuple(known),
-        differences_of(shown, blocks),
+        tuple(replace(option, **_results(levels, blocks)) for option, levels in zip(options, everyone, strict=True)),
+        differences_of(known, blocks),
+        tuple(band for pair in pairs for band in difference_bands_of(*pair, blocks)),
     )
 
 
-def _results(found: Mapping[tuple[str, float | None], Any], blocks: Any) -> dict[str, Any]:
+def _passes(options: Sequence[Option]) -> list[tuple[int, Level]]:
+    """Return what to simulate: each option once, or where nobody knows what it does, at every level of what is not known."""
+    levels: tuple[Level, ...] = ("low", "middle", "high")
+    return [
+        (place, level)
+        for place, option in enumerate(options)
+        for level in (levels if option.exploratory else levels[1:2])
+    ]
+
+
+def _results(levels: Sequence[Had], blocks: Any) -> dict[str, Any]:
+    if len(levels) > 1:
+        return {"bands": bands_of(levels, blocks), "curve_bands": curve_bands_of(levels, blocks)}
+    (found,) = levels
     curves = {
         name: tuple(float((~(found[name, None] <= month)).mean()) for month in CURVE_MONTHS) for name in ("OS", "PFS")
     }

@@ -15,10 +15,24 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-__all__ = ["CURVE_MONTHS", "OUTCOMES", "Difference", "Outcome", "differences_of", "had_outcomes", "outcomes_of"]
+__all__ = [
+    "CURVE_MONTHS",
+    "OUTCOMES",
+    "Band",
+    "Difference",
+    "DifferenceBand",
+    "Outcome",
+    "bands_of",
+    "curve_bands_of",
+    "difference_bands_of",
+    "differences_of",
+    "had_outcomes",
+    "outcomes_of",
+]
 
 CURVE_MONTHS = tuple(float(month) for month in range(37))
 Key = tuple[str, float | None]
+Had = Mapping[Key, "NDArray[Any]"]  # who had each outcome, and months to the event: see `had_outcomes`
 OUTCOMES: Mapping[Key, str] = {
     ("ORR", None): "tumour shrinks (response)",
     ("PFS_RATE", 12.0): "alive without progression after 1 year",
@@ -69,6 +83,33 @@ class Difference:
     only_second: float
 
 
+@dataclass(frozen=True)
+class Band:
+    """What an outcome might be where nobody knows it, as fractions of people.
+
+    ``lo90`` and ``hi90`` hold the intervals of `Outcome` at the low end, the middle and the high end of the human-translation factor.
+    """
+
+    code: str
+    time_months: float | None
+    label: str
+    lo90: float
+    hi90: float
+
+
+@dataclass(frozen=True)
+class DifferenceBand:
+    """What ``first`` minus ``second`` might be in people per 100, where one of the two is not known: over all that the factors might be."""
+
+    first: str
+    second: str
+    code: str
+    time_months: float | None
+    label: str
+    lo90: float
+    hi90: float
+
+
 def had_outcomes(tables: Mapping[str, pl.DataFrame], sound: NDArray[np.bool_]) -> dict[Key, NDArray[Any]]:
     """Return who of the `sound` people had each of `OUTCOMES`, and (`OS`, None), (`PFS`, None): months to the event, infinite where there was none."""
     arm = str(tables["adsl"]["TRT01P"][0])
@@ -104,22 +145,43 @@ def outcomes_of(had: Mapping[Key, NDArray[Any]], block: NDArray[np.int64]) -> tu
     for (code, time), label in OUTCOMES.items():
         values = had[code, time]
         n, share = len(values), float(values.mean())
-        inner = (values.sum() + 0.5) / (n + 1)  # 0 and 1 have no logit
-        slope = inner * (1 - inner)
-        spread = codes.tau(code) ** 2 + 1 / (n * slope) + _between(values.astype(float), block) / slope**2
-        centre, reach = codes.on_scale(code, inner), _NORMAL_90 * float(np.sqrt(spread))
-        found.append(
-            Outcome(
-                code,
-                time,
-                label,
-                share,
-                codes.from_scale(code, centre - reach),
-                codes.from_scale(code, centre + reach),
-                float(np.sqrt(share * (1 - share) / n)),
-            )
-        )
+        low, high = _interval(code, values, block)
+        found.append(Outcome(code, time, label, share, low, high, float(np.sqrt(share * (1 - share) / n))))
     return tuple(found)
+
+
+def bands_of(levels: Sequence[Had], block: NDArray[np.int64]) -> tuple[Band, ...]:
+    """Return the bands of the outcomes; `levels` are the same people at each level of the human-translation factor."""
+    ranges = [outcomes_of(had, block) for had in levels]
+    return tuple(
+        Band(at[0].code, at[0].time_months, at[0].label, min(one.lo90 for one in at), max(one.hi90 for one in at))
+        for at in zip(*ranges, strict=True)
+    )
+
+
+def curve_bands_of(
+    levels: Sequence[Had], block: NDArray[np.int64]
+) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """Return the lower and the upper edge of the OS and the PFS curve at each of `CURVE_MONTHS`; see `bands_of`."""
+    found = {}
+    for name in ("OS", "PFS"):
+        edges = np.ones((2, len(CURVE_MONTHS)))
+        for place, month in enumerate(CURVE_MONTHS[1:], start=1):
+            ranges = [_interval(f"{name}_RATE", had[name, None] > month, block) for had in levels]
+            edges[:, place] = min(low for low, _ in ranges), max(high for _, high in ranges)
+        lower, upper = np.minimum.accumulate(edges, axis=1).tolist()
+        found[name] = (tuple(lower), tuple(upper))
+    return found
+
+
+def _interval(code: str, values: NDArray[Any], block: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the ends of the interval of `Outcome` for the share of people that `values` mark."""
+    n = len(values)
+    inner = (values.sum() + 0.5) / (n + 1)  # 0 and 1 have no logit
+    slope = inner * (1 - inner)
+    spread = codes.tau(code) ** 2 + 1 / (n * slope) + _between(values.astype(float), block) / slope**2
+    centre, reach = codes.on_scale(code, inner), _NORMAL_90 * float(np.sqrt(spread))
+    return codes.from_scale(code, centre - reach), codes.from_scale(code, centre + reach)
 
 
 def differences_of(
@@ -149,6 +211,28 @@ def differences_of(
                 )
             )
     return tuple(found)
+
+
+def difference_bands_of(
+    first: tuple[str, Sequence[Had]], second: tuple[str, Sequence[Had]], block: NDArray[np.int64]
+) -> tuple[DifferenceBand, ...]:
+    """Compare two options of which one or both are not known: over every level of one beside every level of the other."""
+    found = [
+        differences_of([(first[0], one), (second[0], other)], block)
+        for one, other in itertools.product(first[1], second[1])
+    ]
+    return tuple(
+        DifferenceBand(
+            at[0].first,
+            at[0].second,
+            at[0].code,
+            at[0].time_months,
+            at[0].label,
+            min(one.lo90 for one in at),
+            max(one.hi90 for one in at),
+        )
+        for at in zip(*found, strict=True)
+    )
 
 
 def _between(values: NDArray[np.float64], block: NDArray[np.int64]) -> float:

@@ -33,6 +33,7 @@ _STYLE: dict[Any, Any] = {
 }
 _TITLES = {"OS": "Alive", "PFS": "Alive without progression"}
 _DOTS_PER_INCH = 150
+_BAND_ALPHA = 0.22
 
 
 def check_picture(path: Path) -> None:
@@ -78,8 +79,8 @@ def _figure(comparison: Comparison) -> Figure:
     lower: Any = bottom.subplots()
     _outcomes(lower, comparison)
     bottom.supxlabel(
-        "Bars hold 90 % of groups like the published trials. Diamonds: published, all patients of the nearest trial,\n"
-        "where it gave this treatment in this line. "
+        "Bars hold 90 % of groups like the published trials; one without a dot: not known, anywhere in it.\n"
+        "Diamonds: published, all patients of the nearest trial, where it gave this treatment in this line. "
         "A simulation for education and research; not for the care of an individual.",
         fontsize=8,
         color=_MUTED,
@@ -93,7 +94,11 @@ def _curves(axes: Axes, comparison: Comparison, name: str) -> None:
         if option.curves:
             axes.plot(CURVE_MONTHS, [100 * share for share in option.curves[name]], label=option.therapy.text, **look)
         else:
-            axes.plot([], [], label=f"{option.therapy.text}: not known", **look)
+            low, high = ([100 * share for share in edge] for edge in option.curve_bands[name])
+            label = f"{option.therapy.text}: not known, anywhere in the shaded range"
+            axes.fill_between(CURVE_MONTHS, low, high, color=_COLOURS[place], alpha=_BAND_ALPHA, lw=0, label=label)
+            for edge in (low, high):
+                axes.plot(CURVE_MONTHS, edge, **(look | {"linewidth": 0.9}))
     axes.set(xlim=(0, CURVE_MONTHS[-1]), ylim=(0, 100), xlabel="Months", title=f"{_TITLES[name]}, of 100 people")
     axes.set_xticks(range(0, 37, 6))
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
@@ -115,7 +120,10 @@ def _outcome(axes: Axes, option: Option, key: tuple[str, float | None], y: float
     colour = _COLOURS[place]
     found = next((one for one in option.outcomes if (one.code, one.time_months) == key), None)
     if found is None:
-        axes.text(1, y, "not known", fontsize=7.5, va="center", color=colour)
+        band = next(one for one in option.bands if (one.code, one.time_months) == key)
+        ends = [100 * band.lo90, 100 * band.hi90]
+        axes.plot(ends, [y, y], color=colour, linewidth=7, alpha=_BAND_ALPHA, solid_capstyle="butt")
+        axes.plot(ends, [y, y], "|", color=colour, markersize=7)
         return
     axes.plot([100 * found.lo90, 100 * found.hi90], [y, y], color=colour, linewidth=2)
     axes.plot([100 * found.value], [y], "o", color=colour, markersize=5)

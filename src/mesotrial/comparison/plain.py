@@ -36,6 +36,7 @@ def comparison_dict(comparison: Comparison) -> dict[str, Any]:
         "extrapolation": list(comparison.extrapolation),
         "options": [_option(option) for option in comparison.options],
         "differences": [asdict(one) for one in comparison.differences],
+        "difference_bands": [asdict(one) for one in comparison.difference_bands],
         "certainty": list(certainty(comparison)),
         "context_of_use": CONTEXT_OF_USE,
     }
@@ -54,6 +55,11 @@ def certainty(comparison: Comparison) -> Iterable[str]:
     yield (
         "Who is helped by one option and not by another rests on the model alone: no trial can give one person two treatments."
     )
+    if any(option.exploratory for option in comparison.options):
+        yield (
+            "Not known means that no trial in mesothelioma has shown what the treatment does. The ranges hold everything that its effect might be: "
+            "from nothing of what the laboratory or other cancers suggest to the most that is thought possible; no value in a range is likelier than another."
+        )
     if comparison.failed:
         yield f"{comparison.failed} of {comparison.people:,} people are left out: their simulation failed."
 
@@ -82,5 +88,12 @@ def _option(option: Option) -> dict[str, Any]:
         "outcomes": [asdict(one) for one in option.outcomes],
         "curves": {"months": list(CURVE_MONTHS), **{name: list(values) for name, values in option.curves.items()}}
         if option.curves
+        else None,
+        "bands": [asdict(one) for one in option.bands],
+        "curve_bands": {
+            "months": list(CURVE_MONTHS),
+            **{name: {"lo90": list(low), "hi90": list(high)} for name, (low, high) in option.curve_bands.items()},
+        }
+        if option.curve_bands
         else None,
     }

@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from mesotrial.engine import Simulator, State
     from mesotrial.trial.plan import ArmPlan
 
-__all__ = ["BANK_PER_ARM", "CHUNK", "Model", "Trial", "build_model", "simulate_chunk", "simulate_trial"]
+__all__ = [
+    "BANK_PER_ARM",
+    "CHUNK",
+    "Level",
+    "Model",
+    "Trial",
+    "build_model",
+    "exploratory_arms",
+    "simulate_chunk",
+    "simulate_trial",
+    "translation_inputs",
+]
 
 BANK_PER_ARM = 2000
 CHUNK = 1000
@@ -42,6 +53,7 @@ _IMMUNE_STATES = ("cd8_circulating", "cd8_tumour", "cd8_exhausted", "antigen")
 _RTOL = 1e-5
 
 Progress = Callable[[int, int, str], None]
+Level = Literal["low", "middle", "high"]
 
 
 @dataclass(frozen=True)
@@ -174,7 +186,7 @@ class _Group:
     number: int
     people: int
     sizes: tuple[int, ...]
-    level: Literal["low", "middle", "high"] = "middle"
+    level: Level = "middle"
     arms: tuple[int, ...] | None = None
 
     def has(self, arm: int) -> bool:
@@ -265,7 +277,7 @@ def _simulate_part(
     design: Design, part: Part, seed: int, model: Model, parameters: Sequence[ParameterSet], group: _Group
 ) -> dict[str, pl.DataFrame]:
     cohort = _draw(design, model.drugs, parameters, seed=seed, replicate=group.people, numbers=part.numbers)
-    cohort = replace(cohort, inputs={**cohort.inputs, **_translation(model, len(cohort), group.level)})
+    cohort = replace(cohort, inputs={**cohort.inputs, **translation_inputs(model, len(cohort), group.level)})
     # Enrolment is steady, and in no order of the numbers, so that nobody's month depends on how many there are.
     enrolment = cohort.uniforms("enrolment", 1)[:, 0] * design.accrual_months
     return simulate_chunk(
@@ -318,7 +330,7 @@ def simulate_chunk(
 def _settled(model: Model, cohort: Cohort, plan: ArmPlan) -> State:
     """Return the patients at randomisation: the immune system settled for 150 days beside a tumour held still."""
     simulator = model.simulator
-    columns = {**_translation(model, len(cohort), "middle"), **cohort.inputs, **_flags(model, plan)}
+    columns = {**translation_inputs(model, len(cohort), "middle"), **cohort.inputs, **_flags(model, plan)}
     table = np.stack(
         [np.zeros(len(cohort)) if name == "tumour_clock" else columns[name] for name in simulator.inputs], axis=1
     )
@@ -328,7 +340,7 @@ def _settled(model: Model, cohort: Cohort, plan: ArmPlan) -> State:
     return simulator.start(table, initial=initial)
 
 
-def _translation(model: Model, n: int, level: Literal["low", "middle", "high"]) -> dict[str, NDArray[np.float64]]:
+def translation_inputs(model: Model, n: int, level: Level) -> dict[str, NDArray[np.float64]]:
     """Return the human-translation factors of the model's drugs at one level, one value a patient."""
     factors = {drug.translation.name: drug.translation for drug in model.drugs if drug.translation is not None}
     return {f"translation_{name}": np.full(n, getattr(one, level)) for name, one in factors.items()}
