@@ -1,117 +1,158 @@
-"""How fast the engine is: compile, cached load, and patient-years per second beside libRoadRunner per core.
+"""How fast the engine is beside its peers, at equal measured error, on this project's model and two of others.
 
-Run: .venv/bin/python benchmarks/engine.py [patients]
+Run, after `uv sync --group benchmark`: .venv/bin/python benchmarks/engine.py [--patients 1024] [--json] [--plot FILE]
+
+Every program solves one year with doses and six-weekly scans on one processor core, at several tolerances. The error is the root mean
+square, over states, scans and a few patients, of the relative difference from SciPy's DOP853 at rtol 1e-12. A peer's cost
+is read off its work-precision curve at the error that the engine has at rtol 1e-6. Costs are processor time.
 """
 
+import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
+from rivals.problems import problems
+from rivals.programs import Diffrax, Engine, Lsoda, RoadRunner, reference
 
-MODEL = Path(__file__).parent.parent / "tests" / "engine" / "tumour_immune.ant"
-INPUTS = ("kg", "kmax", "kill", "EC", "dead_out", "prime", "home", "exhaust", "CL1", "V1", "Q1", "P1", "CL2", "V2")
-INPUTS += ("Q2", "P2", "kd1", "kd2", "ic", "emax", "t50", "resist", "kchemo")
-SEEN = ("Tall", "ro1", "ro2", "X", "F", "Z", "R")
-DOSED = ("A1", "B1", "Ch")
-YEAR_DAYS, VISIT_DAYS = 364.0, 14.0
-
-
-def build(threads: int):
-    from mesotrial.engine import compile_model
-
-    text = MODEL.read_text(encoding="utf-8")
-    return compile_model(text, observables=SEEN, inputs=INPUTS, dosed=DOSED, rtol=1e-6, threads=threads)
-
-
-def parameters(patients: int) -> np.ndarray:
-    from mesotrial.engine import load_model
-
-    values = np.array([load_model(MODEL).constants[name] for name in INPUTS])
-    spread = np.random.default_rng(1).normal(0, 0.3, (patients, len(INPUTS)))
-    return values * np.exp(spread)
-
-
-def one_year(simulator, inputs: np.ndarray) -> tuple[float, int]:
-    from mesotrial.engine import Doses
-
-    patients = np.arange(len(inputs))
-    began = time.perf_counter()
-    state = simulator.start(inputs)
-    for day in np.arange(0.0, YEAR_DAYS, VISIT_DAYS):
-        doses = Doses(
-            np.tile(patients, 2),
-            day,
-            ["A1"] * len(inputs) + ["B1"] * len(inputs),
-            240.0,
-            np.repeat([0.04, 0], len(inputs)),
-        )
-        state = simulator.advance(state, until=day + VISIT_DAYS, doses=doses)
-        simulator.observe(state, SEEN)
-    assert (state.code == 0).all()
-    return time.perf_counter() - began, int(state.steps.sum())
-
-
-def roadrunner_years(inputs: np.ndarray) -> float:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import roadrunner
-
-    from mesotrial.engine import antimony_to_sbml
-
-    runner = roadrunner.RoadRunner(antimony_to_sbml(MODEL.read_text(encoding="utf-8")))
-    runner.integrator.relative_tolerance = 1e-6
-    runner.integrator.absolute_tolerance = 1e-9
-    began = time.perf_counter()
-    for row in inputs:
-        runner.reset()
-        for name, value in zip(INPUTS, row, strict=True):
-            runner[name] = value
-        for day in np.arange(0.0, YEAR_DAYS, VISIT_DAYS):
-            runner["A1"], runner["B1"] = runner["A1"] + 240.0, runner["B1"] + 240.0
-            runner.simulate(day, day + VISIT_DAYS, 2)
-    return time.perf_counter() - began
+RTOLS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+AT_RTOL = 1e-6
+PEERS = {"libroadrunner": (RoadRunner, 24), "diffrax": (Diffrax, 1024), "scipy": (Lsoda, 12)}
+WITNESSES = 4  # patients whose error is measured
+NO_BOUND = "the C program with vector lanes is not written yet"
 
 
 def main() -> None:
-    patients = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
-    if os.environ.get("ENGINE_BENCHMARK_CHILD"):
-        began = time.perf_counter()
-        simulator = build(1)
-        print(
-            f"  imports and compile {time.perf_counter() - began:.2f} s (compile_model {simulator.compile_seconds:.2f} s,"
-            f" from cache: {simulator.from_cache})"
-        )
-        return
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--patients", type=int, default=1024)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--plot", type=Path, help="work-precision curves as an image")
+    chosen = options.parse_args()
+    compile_s, cached_s = compile_seconds()
+    curves, reasons = work_precision(chosen.patients)
+    result = {
+        "ratio_per_core": {peer: ratio(curves["mesothelioma"], peer) for peer in (*PEERS, "c_bound")},
+        "threads_2_over_1": thread_ratio(chosen.patients),
+        "compile_s": compile_s,
+        "cached_s": cached_s,
+        "models": {name: {peer: ratio(curve, peer) for peer in PEERS} for name, curve in curves.items()},
+        "missing": {**reasons, "c_bound": NO_BOUND},
+        "curves": curves,
+    }
+    if chosen.plot:
+        plot(curves, chosen.plot)
+    if chosen.json:
+        print(json.dumps(result))
+    else:
+        report(result)
+
+
+def compile_seconds() -> tuple[float, float]:
+    """Seconds of imports and `compile_model` of the whole model in a new process: with an empty cache, then with a full one."""
+    script = (
+        "import json, sys, time\nproblem = json.load(sys.stdin)\nbegan = time.process_time()\n"
+        "from mesotrial.engine import compile_model\ncompile_model(**problem)\nprint(time.process_time() - began)\n"
+    )
+    problem = problems(1)[0]
+    names = {"observables": problem.observables, "inputs": problem.inputs, "dosed": problem.dosed}
+    seconds = []
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["MESOTRIAL_CACHE_DIR"] = folder
-        for title in ("cold", "cached"):
-            print(title, flush=True)
-            subprocess.run([sys.executable, __file__], env=os.environ | {"ENGINE_BENCHMARK_CHILD": "1"}, check=True)
-        inputs = parameters(patients)
-        rates = {}
-        for threads in (1, 2):
-            simulator = build(threads)
-            one_year(simulator, inputs[:10])
-            seconds, steps = one_year(simulator, inputs)
-            rates[threads] = patients / seconds
-            print(
-                f"threads {threads}: {patients} patients, 1 year, {len(simulator.states)} states: {seconds:.2f} s, "
-                f"{rates[threads]:.0f} patient-years/s, {steps / patients:.0f} steps each, "
-                f"{1e9 * seconds * threads / steps:.0f} ns/step"
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, "-c", script],
+                input=json.dumps({"model": problem.text, **names}),
+                env=environment | {"MESOTRIAL_CACHE_DIR": folder},
+                capture_output=True,
+                text=True,
+                check=True,
             )
-        few = inputs[:40]
-        slow = len(few) / roadrunner_years(few)
-        print(f"libRoadRunner/CVODE: {slow:.0f} patient-years/s; ratio per core {rates[1] / slow:.1f}")
-        idle = simulator.start(inputs)
-        began = time.perf_counter()
-        for _ in range(20):
-            idle = simulator.advance(idle, until=0.0)
-        print(f"advance with nothing to do: {50 * (time.perf_counter() - began):.2f} ms a call")
+            seconds.append(float(done.stdout))
+    return seconds[0], seconds[1]
+
+
+def work_precision(patients: int) -> tuple[dict, dict]:
+    """By problem and program, the list of (rtol, error, seconds a patient); and why a program is missing."""
+    if hasattr(os, "sched_setaffinity"):
+        everywhere = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(everywhere)})
+    curves, reasons = {}, {}
+    for problem in problems(patients):
+        truth = reference(problem, np.arange(WITNESSES))
+        scale = np.abs(truth) + 1e-3 * np.abs(truth).max(axis=(0, 1))
+        curves[problem.name] = {}
+        for name, (program, most) in {"mesotrial": (Engine, patients), **PEERS}.items():
+            try:
+                solver = program(problem)
+            except ImportError as missing:
+                reasons[name] = f"not installed: {missing}"
+                continue
+            rows = np.arange(min(most, patients))
+            curve = []
+            for rtol in RTOLS:
+                solver.run(rows[:WITNESSES] if name != "diffrax" else rows, rtol)
+                seconds, states = min((solver.run(rows, rtol) for _ in range(2)), key=lambda pair: pair[0])
+                error = float(np.sqrt(np.mean(((states[:WITNESSES] - truth) / scale) ** 2)))
+                curve.append((rtol, error, seconds / len(rows)))
+            curves[problem.name][name] = curve
+            print(f"{problem.name}, {name}: done", file=sys.stderr)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, everywhere)
+    return curves, reasons
+
+
+def ratio(curves: dict, peer: str) -> float | None:
+    """Seconds of `peer` over those of the engine, at the engine's error at AT_RTOL."""
+    if peer not in curves:
+        return None
+    _, error, seconds = next(point for point in curves["mesotrial"] if point[0] == AT_RTOL)
+    points = sorted((np.log(e), np.log(s)) for _, e, s in curves[peer])
+    at = np.interp(np.log(error), [e for e, _ in points], [s for _, s in points])
+    return float(np.exp(at) / seconds)
+
+
+def thread_ratio(patients: int) -> float:
+    problem = problems(4 * patients)[0]
+    rows, best = np.arange(4 * patients), {}
+    engines = {threads: Engine(problem, threads) for threads in (1, 2)}
+    for _ in range(4):  # in turn, since other work comes and goes
+        for threads, engine in engines.items():
+            seconds, _states = engine.run(rows, AT_RTOL, clock=time.perf_counter)
+            best[threads] = min(best.get(threads, np.inf), seconds)
+    return best[1] / best[2]
+
+
+def plot(curves: dict, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(curves), figsize=(4 * len(curves), 3.6), layout="constrained")
+    for axis, (name, programs) in zip(axes, curves.items(), strict=True):
+        for program, curve in programs.items():
+            axis.loglog([e for _, e, _ in curve], [1e3 * s for *_, s in curve], marker="o", label=program)
+        axis.set(title=name, xlabel="error", ylabel="ms a patient and core")
+    axes[0].legend()
+    figure.savefig(path, dpi=150)
+
+
+def report(result: dict) -> None:
+    for name, curves in result["curves"].items():
+        print(name)
+        for program, curve in curves.items():
+            points = "  ".join(f"{e:.0e}: {1e3 * s:.3f}" for _, e, s in curve)
+            print(f"  {program:14} error: ms a patient  {points}")
+        for peer, value in result["models"][name].items():
+            print(f"  times {peer}: " + (result["missing"].get(peer, "-") if value is None else f"{value:.1f}"))
+    print(f"two threads over one {result['threads_2_over_1']:.2f}")
+    print(f"compile_model: first {result['compile_s']:.1f} s, cached {result['cached_s']:.2f} s of processor time")
+    print(f"C bound: {NO_BOUND}")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from typing import Any
 from sympy import Expr, Symbol
 
 from mesotrial.engine.derivatives import jacobian
-from mesotrial.engine.elimination import dead_states, input_exponents
 from mesotrial.engine.errors import ModelError
-from mesotrial.engine.hoisting import Hoister, ordered_assignments
-from mesotrial.engine.model import TIME, Model, number, real, symbol
+from mesotrial.engine.hoisting import ordered_assignments
+from mesotrial.engine.lowering import lower
+from mesotrial.engine.model import TIME, Model, symbol
 from mesotrial.engine.printing import Printer
 
 _IMPORTS = """\
@@ -46,33 +46,12 @@ def generate(
         ModelError: an unknown name, or a needed constant without a value.
     """
     _refuse(model)
-    whole, model = model, model.reduced(observables, dosed, inputs)
-    dead = dead_states(whole, dosed, inputs)
-    exponents = input_exponents(whole, inputs) if dead else ()
-    numbers: dict[Symbol, Expr] = {}
-    for name, value in model.constants.items():
-        if name not in inputs:
-            if value != value:
-                raise ModelError(f"{name} has no value: give it one in the model or make it an input")
-            numbers[symbol(name)] = number(value)
-    hoister = Hoister(symbol(name) for name in inputs)
-    fluid: dict[Symbol, Expr] = {}
-    for name, expression in (*model.derived.items(), *model.algebra.items()):
-        reduced = real(expression.xreplace(numbers), name)
-        if not reduced.free_symbols:
-            numbers[symbol(name)] = reduced
-        elif hoister.is_constant(reduced):
-            hoister.definitions[symbol(name)] = reduced
-        else:
-            fluid[symbol(name)] = reduced
-    fluid = {name: hoister.lift(value) for name, value in fluid.items()}
-    rates = [hoister.lift(real(e.rate.xreplace(numbers), name)) for name, e in model.states.items()]
-    seen = [hoister.lift(symbol(name).xreplace(numbers)) for name in observables]
-    initial = [real(e.initial.xreplace(numbers), name) for name, e in model.states.items()]
+    lowered = lower(model, observables, inputs, dosed)
+    hoister, fluid, rates = lowered.hoister, lowered.fluid, lowered.rates
     slopes = None
     if method != "tsit5":
         try:
-            definitions, entries, by_time = jacobian(fluid, rates, [symbol(name) for name in model.states])
+            definitions, entries, by_time = jacobian(fluid, rates, [symbol(name) for name in lowered.states])
             definitions = {name: hoister.lift(e) for name, e in definitions.items()}
             entries = {place: hoister.lift(e) for place, e in entries.items()}
             slopes = (definitions, entries, {i: hoister.lift(e) for i, e in by_time.items()})
@@ -80,20 +59,20 @@ def generate(
             if method == "rosenbrock":
                 raise
             method = "tsit5"  # all that can be done without derivatives
-    writer = _Writer(list(model.states), list(inputs), hoister.columns)
+    writer = _Writer(list(lowered.states), list(inputs), hoister.columns)
     parts = [
         _IMPORTS + writer.layout(method) + _SIGNATURES,
-        writer.start(hoister.definitions, initial),
+        writer.start(hoister.definitions, lowered.initial),
         writer.rhs(fluid, rates, dosed),
         *([] if slopes is None else [writer.jac(*slopes)]),
-        writer.observe(fluid, seen),
+        writer.observe(fluid, lowered.seen),
         *(_driver(name) for name in _DRIVERS[method]),
     ]
     layout = {
-        "model_states": list(whole.states),
-        "states": list(model.states),
-        "dead": sorted(dead),
-        "exponents": exponents,
+        "model_states": list(lowered.model_states),
+        "states": list(lowered.states),
+        "dead": sorted(lowered.dead),
+        "exponents": lowered.exponents,
         "n_derived": len(hoister.columns),
     }
     return "\n\n".join(parts), layout
