@@ -64,8 +64,9 @@ class Problem:
         return lower(load_model(self.text), self.observables, self.inputs, self.dosed)
 
 
-def problems(patients: int) -> tuple[Problem, ...]:
-    return own(patients), simeoni(patients), repressilator(patients)
+def problems(patients: int, names: list[str] | None = None) -> tuple[Problem, ...]:
+    makers = {"mesothelioma": own, "Simeoni": simeoni, "repressilator": repressilator}
+    return tuple(make(patients) for name, make in makers.items() if not names or name in names)
 
 
 def simeoni(n: int) -> Problem:
@@ -94,7 +95,7 @@ def own(n: int) -> Problem:
     design = load_design("ind227")
     cohort = draw_cohort(
         design.population,
-        load_parameters("fitted"),
+        [load_parameters("fitted")],
         drugs,
         line="first",
         seed=1,
