@@ -4,7 +4,8 @@ Run, after `uv sync --group benchmark`: .venv/bin/python benchmarks/engine.py [-
 
 Every program solves one year with doses and six-weekly scans on one processor core, at several tolerances. The error is the root mean
 square, over states, scans and a few patients, of the relative difference from SciPy's DOP853 at rtol 1e-12. A peer's cost
-is read off its work-precision curve at the error that the engine has at rtol 1e-6. Costs are processor time.
+is read off its work-precision curve at the error that the engine has at rtol 1e-6. Costs are processor time. What was not
+measured is null, and `missing` says why.
 """
 
 import argparse
@@ -36,24 +37,31 @@ def main() -> None:
         "--models", nargs="*", help="only these: mesothelioma (first, the whole model), Simeoni, repressilator"
     )
     chosen = options.parse_args()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # before this program adds to it
     wanted = problems(chosen.patients, chosen.models)
     compile_s, cached_s = compile_seconds(wanted[0])
     curves, reasons = work_precision(wanted)
+    threads, reasons["threads_2_over_1"] = thread_ratio(wanted[0], load)
     result = {
         "ratio_per_core": {peer: ratio(curves[wanted[0].name], peer) for peer in (*PEERS, "c_bound")},
-        "threads_2_over_1": thread_ratio(wanted[0]),
+        "threads_2_over_1": threads,
         "compile_s": compile_s,
         "cached_s": cached_s,
         "models": {name: {peer: ratio(curve, peer) for peer in PEERS} for name, curve in curves.items()},
-        "missing": {**reasons, "c_bound": NO_BOUND},
+        "missing": {name: why for name, why in {**reasons, "c_bound": NO_BOUND}.items() if why},
         "curves": curves,
+        "load": load,
     }
-    if chosen.plot:
-        plot(curves, chosen.plot)
+    for name, curve in curves.items():
+        for peer in curve.keys() - {"mesotrial"}:
+            if ratio(curve, peer) is None:
+                result["missing"].setdefault(peer, f"{name}: its errors do not span that of the engine")
     if chosen.json:
         print(json.dumps(result))
     else:
         report(result)
+    if chosen.plot:
+        plot(curves, chosen.plot)
 
 
 def compile_seconds(problem: Problem) -> tuple[float, float]:
@@ -102,7 +110,8 @@ def work_precision(chosen: tuple[Problem, ...]) -> tuple[dict, dict]:
                 solver.run(rows[:WITNESSES] if name != "diffrax" else rows, rtol)
                 seconds, states = min((solver.run(rows, rtol) for _ in range(2)), key=lambda pair: pair[0])
                 error = float(np.sqrt(np.mean(((states[:WITNESSES] - truth) / scale) ** 2)))
-                curve.append((rtol, error, seconds / len(rows)))
+                if np.isfinite(error):
+                    curve.append((rtol, error, seconds / len(rows)))
             curves[problem.name][name] = curve
             print(f"{problem.name}, {name}: done", file=sys.stderr)
     if hasattr(os, "sched_setaffinity"):
@@ -111,24 +120,29 @@ def work_precision(chosen: tuple[Problem, ...]) -> tuple[dict, dict]:
 
 
 def ratio(curves: dict, peer: str) -> float | None:
-    """Seconds of `peer` over those of the engine, at the engine's error at AT_RTOL."""
-    if peer not in curves:
+    """Seconds of `peer` over those of the engine, at the engine's error at AT_RTOL; nothing is extrapolated."""
+    if not curves.get(peer):
         return None
     _, error, seconds = next(point for point in curves["mesotrial"] if point[0] == AT_RTOL)
     points = sorted((np.log(e), np.log(s)) for _, e, s in curves[peer])
+    if not points[0][0] <= np.log(error) <= points[-1][0]:
+        return None
     at = np.interp(np.log(error), [e for e, _ in points], [s for _, s in points])
     return float(np.exp(at) / seconds)
 
 
-def thread_ratio(problem: Problem) -> float:
-    """Speed of two threads over that of one; only a quiet machine gives it."""
+def thread_ratio(problem: Problem, load: float) -> tuple[float | None, str]:
+    """Speed of two threads over that of one, or why there is none: only a machine with two idle cores gives it."""
+    idle = (os.cpu_count() or 1) - load
+    if idle < 1.5:
+        return None, f"{idle:.1f} cores were idle (load {load:.1f}); it takes two"
     rows, best = np.tile(np.arange(len(problem.table)), 4), {}
     engines = {threads: Engine(problem, threads) for threads in (1, 2)}
     for _ in range(4):  # in turn, since other work comes and goes
         for threads, engine in engines.items():
             seconds, _states = engine.run(rows, AT_RTOL, clock=time.perf_counter)
             best[threads] = min(best.get(threads, np.inf), seconds)
-    return best[1] / best[2]
+    return best[1] / best[2], ""
 
 
 def plot(curves: dict, path: Path) -> None:
@@ -137,12 +151,12 @@ def plot(curves: dict, path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(curves), figsize=(4 * len(curves), 3.6), layout="constrained")
-    for axis, (name, programs) in zip(axes, curves.items(), strict=True):
+    figure, axes = plt.subplots(1, len(curves), squeeze=False, figsize=(4 * len(curves), 3.6), layout="constrained")
+    for axis, (name, programs) in zip(axes[0], curves.items(), strict=True):
         for program, curve in programs.items():
             axis.loglog([e for _, e, _ in curve], [1e3 * s for *_, s in curve], marker="o", label=program)
         axis.set(title=name, xlabel="error", ylabel="ms a patient and core")
-    axes[0].legend()
+    axes[0][0].legend()
     figure.savefig(path, dpi=150)
 
 
@@ -154,7 +168,8 @@ def report(result: dict) -> None:
             print(f"  {program:14} error: ms a patient  {points}")
         for peer, value in result["models"][name].items():
             print(f"  times {peer}: " + (result["missing"].get(peer, "-") if value is None else f"{value:.1f}"))
-    print(f"two threads over one {result['threads_2_over_1']:.2f}")
+    threads = result["threads_2_over_1"]
+    print("two threads over one: " + (result["missing"]["threads_2_over_1"] if threads is None else f"{threads:.2f}"))
     print(f"compile_model: first {result['compile_s']:.1f} s, cached {result['cached_s']:.2f} s of processor time")
     print(f"C bound: {NO_BOUND}")
 
