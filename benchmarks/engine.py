@@ -133,7 +133,7 @@ def ratio(curves: dict, peer: str) -> float | None:
 
 def thread_ratio(problem: Problem, load: float) -> tuple[float | None, str]:
     """Speed of two threads over that of one, or why there is none: only a machine with two idle cores gives it."""
-    idle = (os.cpu_count() or 1) - load
+    idle = max(0.0, (os.cpu_count() or 1) - load)
     if idle < 1.5:
         return None, f"{idle:.1f} cores were idle (load {load:.1f}); it takes two"
     rows, best = np.tile(np.arange(len(problem.table)), 4), {}
