@@ -236,3 +236,36 @@ def test_nobody_was_scanned_or_followed_up(
     empty = {name: empty_table(name) for name in ("adtr", "adrs", "adtte", "adpc")}
     tree = ElementTree.fromstring(render_report(MAPS2, {**tables, **empty}, bank, summary, provenance))
     assert "not evaluable (NE) 63" in _text(tree)
+
+
+def test_what_nobody_knows_is_a_band(tables: Tables, bank: Tables, provenance: dict[str, Any]) -> None:
+    """An arm whose drug is exploratory has no curve, no count and no table of its own, but its range."""
+    alone, both = maps2_arms(800, 800)
+    ends = [synthetic_tables([alone, dataclasses.replace(both, death_months=months)], seed=8) for months in (8.0, 24.0)]
+    found = summarise(MAPS2, tables, bank, (), {}, seed=1, ends=ends, exploratory=["nivo+ipi"], trials=200)
+    middle = summarise(MAPS2, tables, bank, (), {}, seed=1, exploratory=["nivo+ipi"], trials=200)
+    assert [(band["arm"], band["parameter"]) for band in found["bands"]] == [("nivo+ipi", "OS"), ("nivo+ipi", "PFS")]
+    for wide, narrow in zip(found["bands"], middle["bands"], strict=True):
+        low, high = wide["lo90"], wide["hi90"]
+        assert wide["months"][0] == 0 and low[0] == high[0] == 1
+        assert all(0 <= lo <= hi <= 1 for lo, hi in zip(low, high, strict=True))
+        months = [month for month in (6.0, 12.0, 24.0) if month in wide["months"]]
+        assert months
+        for month in months:
+            here, there = wide["months"].index(month), narrow["months"].index(month)
+            assert low[here] <= narrow["lo90"][there] <= narrow["hi90"][there] <= high[here]
+    assert found["bands"][0]["hi90"][24] - found["bands"][0]["lo90"][24] > 0.3
+
+    page = render_report(MAPS2, tables, bank, found, provenance)
+    tree = ElementTree.fromstring(page)
+    drawn = [label for element, label in _with(tree, "aria-label") if element.tag.endswith("svg")]
+    assert sum("not known, with the range" in label for label in drawn) == 2
+    headings = [_text(one) for one in tree.iter("h2")]
+    assert headings.index("What nobody knows") < headings.index("Survival")
+    assert "Hazard ratio in this simulated trial" not in _text(tree)
+    assert ".shown-arms { --arm-0:" in page
+
+
+def test_no_band_where_all_is_known(summary: dict[str, Any], page: str) -> None:
+    assert summary["bands"] == []
+    assert "not known, with the range" not in page and "What nobody knows" not in page

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mesotrial.analysis.conclusions import conclusions
 from mesotrial.analysis.endpoints import Outcomes
 from mesotrial.analysis.predict import TRIALS, Endpoint, Predictor, estimate
@@ -73,6 +75,9 @@ def summarise(
     - `published_level` is in percent, as published; `page` and `page_statement` are the patient page's figure and the
       statement that gives it.
 
+    `bands` hold, for each of the `exploratory` arms, the lower and the upper edge of the OS and the PFS curve month by month: those of the 90 % bands of new
+    trials of the design's size in `bank` and the `ends` together.
+
     `tests` says what each test of the comparison concludes from `tables` (`conclusions`).
     """
     trial, whole = Outcomes(tables), Outcomes(bank)
@@ -89,6 +94,7 @@ def summarise(
         for endpoint in _unpublished(design, rows)
     ]
     rows = [_opened(row, others) if {row["arm"], row["comparator"]} & set(exploratory) else row for row in rows]
+    unknown = [arm.name for arm in design.arms if arm.name in exploratory]
     return {
         "schema": SCHEMA,
         "design": design.name,
@@ -99,6 +105,11 @@ def summarise(
         "status_counts": _status_counts(tables),
         "bank_status_counts": _status_counts(bank),
         "endpoints": rows,
+        "bands": [
+            _curve_band(name, arm, design.follow_up_months, [predictor, *others])
+            for arm in unknown
+            for name in ("OS", "PFS")
+        ],
         "tests": [row for row in conclusions(design, tables) if not {row["arm"], row["comparator"]} & set(exploratory)],
     }
 
@@ -119,6 +130,22 @@ def _opened(row: Mapping[str, Any], others: Sequence[Predictor]) -> dict[str, An
         "hi90": max(highs) if known and None not in highs else None,
     }
     return opened | {"inside90": inside(row["published"], opened)}
+
+
+def _curve_band(parameter: str, arm: str, last_month: float, predictors: Sequence[Predictor]) -> dict[str, Any]:
+    """Return the edges of a curve that nobody knows, over all `predictors`, as far as each of them reaches."""
+    grid = np.arange(0.0, last_month + 0.5)
+    size = predictors[0].trial_size(Endpoint(f"{parameter}_MEDIAN", arm), None)
+    bands = [one.band(parameter, arm, size, grid) for one in predictors]
+    lower, upper = np.min([low for low, _ in bands], axis=0), np.max([high for _, high in bands], axis=0)
+    there = np.isfinite(lower) & np.isfinite(upper)
+    return {
+        "arm": arm,
+        "parameter": parameter,
+        "months": grid[there].tolist(),
+        "lo90": lower[there].tolist(),
+        "hi90": upper[there].tolist(),
+    }
 
 
 def _arms_known(result: PublishedResult, predictor: Predictor) -> bool:

@@ -45,10 +45,17 @@ def arm_places(arms: Iterable[Sequence[str]]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def arm_style(arms: Iterable[Sequence[str]]) -> str:
-    """Return a rule of CSS that gives each arm, by its drugs, the colour of its treatment."""
-    rules = "".join(
-        f"--arm-{arm}: var(--c-{place}); --arm-{arm}-text: var(--c-{place}-text); "
-        for arm, place in enumerate(arm_places(arms))
+def arm_style(arms: Sequence[Sequence[str]], shown: Sequence[int] = ()) -> str:
+    """Return CSS that gives each arm, by its drugs, the colour of its treatment.
+
+    Inside elements of the class `shown-arms` the arms are those at the places `shown`, counted anew.
+    """
+    places = arm_places(arms)
+    rules = f":root {{ {_variables(places)}}}"
+    return f"{rules}\n.shown-arms {{ {_variables([places[one] for one in shown])}}}" if shown else rules
+
+
+def _variables(places: Iterable[int]) -> str:
+    return "".join(
+        f"--arm-{arm}: var(--c-{place}); --arm-{arm}-text: var(--c-{place}-text); " for arm, place in enumerate(places)
     )
-    return f":root {{ {rules}}}"

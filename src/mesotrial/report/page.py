@@ -36,6 +36,7 @@ from mesotrial.report.survival_figure import MOST_TICKS, SurvivalCurves, surviva
 from mesotrial.report.svg import drawing
 from mesotrial.report.swimmer_figure import MOST_LANES, Lanes, swimmer_figure
 from mesotrial.report.timeline_figure import timeline_figure
+from mesotrial.report.unknown_figure import unknown_figure
 
 if TYPE_CHECKING:
     import polars as pl
@@ -144,7 +145,14 @@ def _content(
         "tests": test_lines(summary, design),
         **({} if known is None else _outcomes(known, [row for row in rows if not row.get("exploratory")])),
         "design": design,
-        "arm_style": Markup(arm_style([arm.drugs for arm in design.arms])),
+        "arm_style": Markup(
+            arm_style([arm.drugs for arm in design.arms], [i for i, name in enumerate(arms) if name in shown])
+        ),
+        "unknown_bands": [
+            {"title": title, "figure": Markup(unknown_figure(name, title, design, summary["bands"], rows))}
+            for name, title in _CURVES
+            if any(band["parameter"] == name for band in summary.get("bands", ()))
+        ],
         "context_of_use": CONTEXT_OF_USE,
         "patient_page": PATIENT_PAGE,
         "sizes": summary["patients_per_arm"],

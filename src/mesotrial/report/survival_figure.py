@@ -37,7 +37,16 @@ if TYPE_CHECKING:
 
     from mesotrial.catalogue import Design
 
-__all__ = ["ArmCurve", "Landmark", "SurvivalCurves", "landmarks", "survival_curves", "survival_figure"]
+__all__ = [
+    "ArmCurve",
+    "Landmark",
+    "SurvivalCurves",
+    "draw_landmarks",
+    "landmarks",
+    "month_ticks",
+    "survival_curves",
+    "survival_figure",
+]
 
 MOST_TICKS = 400  # of censored patients, evenly spread
 
@@ -60,11 +69,15 @@ class Landmark:
     across: bool
 
 
-def landmarks(rows: Sequence[Mapping[str, Any]], parameter: str) -> list[Landmark]:
-    """Return the scored published rates and medians of OS, PFS or DOR, for all patients of an arm."""
+def landmarks(rows: Sequence[Mapping[str, Any]], parameter: str, *, context: bool = False) -> list[Landmark]:
+    """Return the scored published rates and medians of OS, PFS or DOR, for all patients of an arm; with `context` those of context trials too."""
     found = []
     for row in rows:
-        if row["scored"] != "yes" or row["subgroup"] != "all" or row["published"] is None:
+        if (
+            (row["scored"] != "yes" and not (context and row["role"] == "context"))
+            or row["subgroup"] != "all"
+            or row["published"] is None
+        ):
             continue
         ends = row["published_lo"], row["published_hi"]
         if row["code"] == f"{parameter}_RATE":
@@ -128,7 +141,7 @@ def survival_curves(
 def survival_figure(curves: SurvivalCurves, title: str) -> str:
     """Return the figure of `curves` as inline SVG."""
     arms = curves.arms
-    ticks = _ticks(curves.last)
+    ticks = month_ticks(curves.last)
     bottom = 44 + len(arms) * 4 * _LINE + 6
     top = _TOP + len(arms) * _LINE
     drawn = figure(top + _AXES + bottom)
@@ -150,12 +163,12 @@ def survival_figure(curves: SurvivalCurves, title: str) -> str:
         heights = arm.curve.survival[lost]
         axes.plot(arm.curve.times[lost], heights, "|", color=colour, markersize=5.2, markeredgewidth=1)
         legend_line(axes, place, len(arms), arm.label, arm.patients.months.size, _AXES, _LEFT)
-    _draw_landmarks(axes, curves.marks, [arm.name for arm in arms])
+    draw_landmarks(axes, curves.marks, [arm.name for arm in arms])
     _risk_rows(axes, arms, ticks)
     return inline_svg(drawn, f"km-{curves.parameter.lower()}", title)
 
 
-def _draw_landmarks(axes: Axes, marks: Sequence[Landmark], arms: Sequence[str]) -> None:
+def draw_landmarks(axes: Axes, marks: Sequence[Landmark], arms: Sequence[str]) -> None:
     """Draw published numbers as open diamonds with their intervals; arms lie side by side where they share a place."""
     reach = axes.get_xlim()[1]
     for mark in marks:
@@ -216,7 +229,7 @@ def _under(
     )
 
 
-def _ticks(last: float) -> list[float]:
+def month_ticks(last: float) -> list[float]:
     """Return at most eight ticks from 0 to `last`, a whole number of months apart."""
     step = next(size for size in (1, 2, 3, 6, 12, 24, 60, 120) if last / size < 8)
     return [float(step * i) for i in range(int(last / step + 1e-9) + 1)]

@@ -135,15 +135,19 @@ def _cut(text: str, letters: int) -> str:
     return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"
 
 
-def legend_line(axes: Axes, place: int, arms: int, label: str, n: int, tall: float, left: float) -> None:
-    """Name the arm at `place` of so many, with its `n` patients, above axes `tall` points high, after a piece of its line."""
+def legend_line(
+    axes: Axes, place: int, arms: int, label: str, n: int, tall: float, left: float, *, line: int | None = None
+) -> None:
+    """Name the arm at `place`, with its `n` patients, above axes `tall` points high, after a piece of its line; on the legend's `line` (by default its place)
+    of `arms`.
+    """
     from matplotlib.lines import Line2D
 
     right, count = 14.0, f" (n = {n})"
     text = _cut(label, _LONGEST_HEADING - len(count)) + count
 
     across = WIDTH - left - right
-    y = 1 + (8 + (arms - 1 - place) * LEGEND_LINE) / tall
+    y = 1 + (8 + (arms - 1 - (place if line is None else line)) * LEGEND_LINE) / tall
     look: dict[str, Any] = {"color": arm_colour(place), "linewidth": 1.9, "linestyle": arm_dashes(place)}
     axes.add_line(Line2D([0, 26 / across], [y, y], transform=axes.transAxes, clip_on=False, **look))
     axes.text(32 / across, y, text, transform=axes.transAxes, va="center")
