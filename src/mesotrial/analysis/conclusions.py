@@ -35,7 +35,7 @@ def conclusions(design: Design, tables: Mapping[str, pl.DataFrame]) -> list[dict
         return []
     plan = design.analysis or AnalysisPlan(comparator=design.arms[-1].name)
     outcomes = Outcomes(tables)
-    alpha = plan.alpha / (len(design.arms) - 1)
+    alpha = plan.alpha_of_each(len(design.arms))
     found = []
     for endpoint in ("OS", "PFS"):
         if endpoint not in design.endpoints:

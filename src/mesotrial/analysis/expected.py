@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mesotrial.analysis.cox import hazard_ratio
 from mesotrial.analysis.endpoints import Outcomes
 from mesotrial.analysis.survival import kaplan_meier
+from mesotrial.catalogue import AnalysisPlan
 
 if TYPE_CHECKING:
     import polars as pl
@@ -191,17 +192,19 @@ def expected_arms(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[E
 def contrasts(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[Contrast, ...]:
     """Return every arm against the comparator as the design's analysis plan says: endpoint, alpha, events of the final analysis.
 
-    Without a plan: OS and PFS, as the endpoints ask, against the last arm, two-sided 5 %. Nothing where arms are judged one by one.
+    Without a plan: OS and PFS, as the endpoints ask, against the last arm, two-sided 5 %. The level is that of each comparison (divided by their number, as in
+    `mesotrial power`). Nothing where arms are judged one by one.
     """
     plan = design.analysis
     if plan is not None and plan.one_arm is not None:
         return ()
-    alpha = 0.05 if plan is None else 2 * plan.alpha
+    alpha = 2 * (plan or AnalysisPlan()).alpha_of_each(len(design.arms))
     last = next((arm for arm in design.arms if plan is not None and arm.name == plan.comparator), design.arms[-1])
     outcomes = Outcomes(tables)
     made = []
     for parameter in _endpoints(design):
         second = outcomes.survival(parameter, last.name)
+        everywhere = sum(arm.n * float(outcomes.survival(parameter, arm.name).event.mean()) for arm in design.arms)
         for arm in (arm for arm in design.arms if arm.name != last.name):
             first = outcomes.survival(parameter, arm.name)
             found = hazard_ratio(
@@ -210,8 +213,8 @@ def contrasts(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[Contr
                 np.arange(first.months.size + second.months.size) < first.months.size,
             )
             events = arm.n * float(first.event.mean()) + last.n * float(second.event.mean())
-            if plan is not None and plan.events is not None and len(design.arms) == 2:
-                events = min(events, float(plan.events))
+            if plan is not None and plan.events is not None:  # those of all arms, of which these two have their part
+                events *= min(1.0, plan.events / everywhere)
             share = arm.n / (arm.n + last.n)
             made.append(
                 Contrast(

@@ -203,3 +203,7 @@ class AnalysisPlan:
     accrual: tuple[AccrualPeriod, ...] = ()
     dropout_per_year: float | None = None
     one_arm: OneArm | None = None
+
+    def alpha_of_each(self, arms: int) -> float:
+        """Return the one-sided level of each comparison in a trial of ``arms`` arms: Bonferroni over the arms compared with one control."""
+        return self.alpha / max(arms - 1, 1)

@@ -86,7 +86,7 @@ def power(
             min=0,
             help="Draws of the model's posterior for the assurance, each with a bank of its own.",
         ),
-    ] = 0,
+    ] = 8,
     seed: Annotated[int, typer.Option(metavar="S", min=0, help="The same seed gives the same answer.")] = 1,
     threads: Annotated[
         int | None,
@@ -100,7 +100,8 @@ def power(
     """Estimate the power of a design: patients are simulated once, and resampled into thousands of trials.
 
     Accrual, drop-out, interim looks, crossover and the test are those of the design's `analysis`; without one, overall survival is compared with the last
-    arm by the log-rank test. The power is that in a world where the model is right.
+    arm by the log-rank test. The power is that in a world where the model is right; the assurance is over what is not known
+    of its parameters and between trials. Simulated patients are kept for the next question.
 
     Examples:
 
@@ -112,6 +113,7 @@ def power(
     from mesotrial.analysis.power import read_enroll_rate, write_enroll_rate
     from mesotrial.catalogue import load_design
     from mesotrial.cli.progress import Reporter
+    from mesotrial.run.banks import KeptBanks
 
     trial = load_design(design)
     accrual = read_enroll_rate(enroll_rate) if enroll_rate is not None else ()
@@ -131,6 +133,7 @@ def power(
             seed=seed,
             threads=threads,
             progress=reporter.progress,
+            store_of=KeptBanks(seed),
         )
     if enroll_rate_out is not None:
         write_enroll_rate(enroll_rate_out, found.get("enroll_rate", ()))
@@ -147,7 +150,8 @@ def _draws(count: int) -> tuple[Any, ...]:
         return ()
     from mesotrial.population import load_posterior
 
-    return load_posterior()[:count]
+    sets = load_posterior()
+    return sets[:count] if len(sets) > 1 else ()
 
 
 def _show(found: Mapping[str, Any]) -> None:
@@ -156,10 +160,15 @@ def _show(found: Mapping[str, Any]) -> None:
 
     out = console()
     out.print(
-        f"Power {_percent(found['power'], found['mc_se'])}, type I error {_percent(found['type1'], found['type1_mc_se'])}",
+        f"Power {_percent(found, 'power')}, type I error {_percent(found, 'type1', 'type1_mc_se')}",
         style="bold",
     )
-    out.print(f"{found['trials']:,} trials; expected duration {found['expected_duration_months']:.1f} months")
+    if found["exploratory"]:
+        out.print(
+            f"No trial has shown that what is given in {', '.join(found['exploratory'])} helps people with mesothelioma: this power is not known. "
+            "The bands go over the range of how much of its mechanism may carry over to people."
+        )
+    out.print(f"{found['trials']:,} trials; expected duration {_number(found, 'expected_duration_months', 1)} months")
     if "method" in found:
         _show_one_arm(found)
     else:
@@ -177,14 +186,14 @@ def _show_one_arm(found: Mapping[str, Any]) -> None:
         stage = f" ({row['first_stage_least']} of {row['first_stage_n']} first)" if "first_stage_n" in row else ""
         made.add_row(
             row["arm"],
-            f"{100 * row['rate_bank']:.1f} %",
+            _share(row, "rate_bank"),
             str(row["n"]),
             f"{row['least']}{stage}",
-            _percent(row["power"], row["mc_se"]),
-            f"{100 * row['power_exact']:.1f} %",
-            _percent(row["type1"], row["type1_mc_se"]),
-            f"{100 * row['type1_exact']:.1f} %",
-            f"{100 * row['assurance']:.1f} %",
+            _percent(row, "power"),
+            _share(row, "power_exact"),
+            _percent(row, "type1", "type1_mc_se"),
+            _share(row, "type1_exact"),
+            _share(row, "assurance"),
         )
     console().print(made)
 
@@ -194,12 +203,16 @@ def _show_two_arms(found: Mapping[str, Any]) -> None:
 
     out, assurance = console(), found["assurance"]
     out.print(
-        f"The bank of {found['bank_per_arm']:,} an arm, being finite, adds a standard error of {100 * found['bank_se']:.1f} points to the power."
+        f"The bank of {found['bank_per_arm']:,} an arm, being finite, adds a standard error of {_points(found)} points to the power."
     )
-    over = f"{assurance['posterior_draws']} posterior draws and " if assurance["posterior_draws"] else ""
-    out.print(
-        f"Assurance, over {over}the spread between trials of one treatment: {_percent(assurance['value'], assurance['mc_se'])}"
-    )
+    draws = assurance["posterior_draws"]
+    over = f"{draws} posterior draws and " if draws else ""
+    out.print(f"Assurance, over {over}the spread between trials of one treatment: {_percent(assurance, 'value')}")
+    if assurance["by_draw_90"] and assurance["draws_se"] is not None:
+        low, high = assurance["by_draw_90"]
+        out.print(
+            f"By draw {100 * low:.1f} to {100 * high:.1f} %; so few draws add a standard error of {100 * assurance['draws_se']:.1f} points to the assurance."
+        )
     if solution := found.get("solution"):
         out.print(
             f"Fewest {solution['solved']} for a power of {solution['wanted_power']:g}: {solution['found']}"
@@ -216,11 +229,11 @@ def _show_two_arms(found: Mapping[str, Any]) -> None:
         ratio = row.get("hazard_ratio_90")
         arms.add_row(
             row["arm"],
-            _number(row["median_months"], 1),
-            _number(row.get("hazard_ratio_bank"), 2),
+            _number(row, "median_months", 1),
+            _number(row, "hazard_ratio_bank", 2),
             f"{ratio[0]:.2f}–{ratio[1]:.2f}" if ratio else "",
-            _percent(row["power"], row["mc_se"]) if "power" in row else "",
-            _percent(row["type1"], row["type1_mc_se"]) if "type1" in row else "",
+            _percent(row, "power") if "power" in row else "",
+            _percent(row, "type1", "type1_mc_se") if "type1" in row else "",
         )
     out.print(arms)
     right = ("Events", "Month", "Z", "Futile at", "Succeeds", "Futile", "Succeeds if no effect", "Futile if no effect")
@@ -228,12 +241,12 @@ def _show_two_arms(found: Mapping[str, Any]) -> None:
     for row in found["looks"]:
         looks.add_row(
             row["when"],
-            _number(row["expected_events"], 0),
-            _number(row["expected_month"], 1),
-            _number(row["z_efficacy"], 3),
-            _number(row["z_futility"], 3),
+            _number(row, "expected_events", 0),
+            _number(row, "expected_month", 1),
+            _number(row, "z_efficacy", 3),
+            _number(row, "z_futility", 3),
             *(
-                _share(row[name])
+                _share(row, name)
                 for name in (
                     "stops_for_efficacy",
                     "stops_for_futility",
@@ -252,7 +265,7 @@ def _show_two_arms(found: Mapping[str, Any]) -> None:
     )
     for row in found["tests"]:
         name = f"{row['test']} (decides)" if row["decides"] else row["test"]
-        tests.add_row(name, _percent(row["concludes"], row["mc_se"]), _percent(row["type1"], row["type1_mc_se"]))
+        tests.add_row(name, _percent(row, "concludes"), _percent(row, "type1", "type1_mc_se"))
     out.print(tests)
     if crossover := found.get("crossover"):
         made = table(
@@ -268,13 +281,13 @@ def _show_two_arms(found: Mapping[str, Any]) -> None:
         ):
             made.add_row(
                 name,
-                _percent(crossover[key]["power"], crossover[key]["mc_se"]),
-                _number(crossover[key]["hazard_ratio_median"], 2),
+                _percent(crossover[key], "power"),
+                _number(crossover[key], "hazard_ratio_median", 2),
             )
         out.print(made)
     if grown := found.get("reestimated"):
         out.print(
-            f"Enlarged after the look: {grown['share']:.1%} of trials; {grown['mean_patients']:.0f} patients on average"
+            f"Enlarged after the look: {_share(grown, 'share')} of trials; {_number(grown, 'mean_patients', 0)} patients on average"
         )
     steps = found["over_time"]
     time = table(
@@ -289,25 +302,48 @@ def _show_two_arms(found: Mapping[str, Any]) -> None:
     for row in steps[:: max(1, len(steps) // _MONTHS_SHOWN)]:
         time.add_row(
             f"{row['month']:.0f}",
-            f"{row['enrolled']:.0f}",
-            f"{row['events']:.0f}",
-            f"{row['events_lo90']:.0f}–{row['events_hi90']:.0f}",
-            _share(row["still_running"]),
+            _number(row, "enrolled", 0),
+            _number(row, "events", 0),
+            f"{_least(row, 'events_lo90'):.0f}–{_most(row, 'events_hi90'):.0f}",
+            _share(row, "still_running"),
         )
-    out.print(time)
+    if steps:
+        out.print(time)
 
 
-def _percent(share: float | None, se: float | None) -> str:
-    if share is None or se is None or share != share:
+def _points(found: Mapping[str, Any]) -> str:
+    low, high = (f"{100 * one:.1f}" for one in (_least(found, "bank_se"), _most(found, "bank_se")))
+    return low if low == high else f"{low} to {high}"
+
+
+def _least(row: Mapping[str, Any], name: str) -> float:
+    return float(row[f"{name}_band"][0] if row[name] is None else row[name])
+
+
+def _most(row: Mapping[str, Any], name: str) -> float:
+    return float(row[f"{name}_band"][1] if row[name] is None else row[name])
+
+
+def _percent(row: Mapping[str, Any], name: str, se: str = "mc_se") -> str:
+    """Write a share with its standard error, or the band of one that nobody knows."""
+    if band := row.get(f"{name}_band"):
+        return f"{100 * band[0]:.1f} to {100 * band[1]:.1f} %"
+    share, error = row.get(name), row.get(se)
+    if share is None or error is None or share != share:
         return "–"
-    return f"{100 * share:.1f} % ± {100 * se:.1f}"
+    return f"{100 * share:.1f} % ± {100 * error:.1f}"
 
 
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
+def _share(row: Mapping[str, Any], name: str) -> str:
+    if band := row.get(f"{name}_band"):
+        return f"{100 * band[0]:.1f} to {100 * band[1]:.1f} %"
+    return "" if row.get(name) is None else f"{100 * row[name]:.1f} %"
 
 
-def _number(value: float | None, digits: int) -> str:
+def _number(row: Mapping[str, Any], name: str, digits: int) -> str:
+    if band := row.get(f"{name}_band"):
+        return f"{band[0]:.{digits}f} to {band[1]:.{digits}f}"
+    value = row.get(name)
     if value is None or value != value:
         return ""
     return "never" if abs(value) == float("inf") else f"{value:.{digits}f}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mesotrial.catalogue import AnalysisPlan
 from mesotrial.run import RequestError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ OBJECTIVES: Mapping[str, str] = {
     "orr": "objective response; dcr: disease control",
     "utility": "mean months alive over the trial, minus a number of months (--toxicity-weight) for each patient with a related event of grade 3 or worse",
     "power": "power of the final log-rank test against --control, by Schoenfeld's formula; endpoint, alpha and events of the design's analysis, else OS at "
-    "two-sided 5 %; the cost is the number of patients",
+    "two-sided 5 % (divided by the number of arms compared); the cost is the number of patients",
 }
 _TIMED = re.compile(r"(os|pfs)_(rate|rmst)_(\d{1,3}(?:\.\d)?)", re.ASCII)
 
@@ -121,10 +122,16 @@ def objective(name: str, design: Design, *, toxicity_weight: float = 3.0) -> Obj
             raise RequestError(
                 "--objective power compares two arms, and this design judges each by itself (analysis.one_arm)"
             )
-        which, alpha = ("OS", 0.05) if plan is None else (plan.endpoint, 2 * plan.alpha)
+        which = "OS" if plan is None else plan.endpoint
+        alpha = 2 * (plan or AnalysisPlan()).alpha_of_each(len(design.arms))
+        everybody = sum(arm.n for arm in design.arms)
+        final = math.inf if plan is None or plan.events is None else plan.events
         return Objective(
             name, f"Power ({which}, log-rank)", "Patients", True, True,
-            lambda mine, control, sizes: _power(mine, control, sizes, which, alpha, None if plan is None else plan.events),
+            # events are those of all arms, of which these two have their part
+            lambda mine, control, sizes: _power(
+                mine, control, sizes, which, alpha, final if len(design.arms) == 2 else final * sum(sizes) / everybody
+            ),
         )  # fmt: skip
     known = ", ".join((*OBJECTIVES, "dcr", "rmst"))
     raise RequestError(
@@ -164,7 +171,7 @@ def _curve(patients: Patients, which: str, time: float, mean: bool) -> float:
 
 
 def _power(
-    patients: Patients, control: Patients | None, sizes: tuple[int, int], endpoint: str, alpha: float, final: int | None
+    patients: Patients, control: Patients | None, sizes: tuple[int, int], endpoint: str, alpha: float, final: float
 ) -> float:
     """Return the power at the final analysis, which comes with `final` events or at the end of follow-up; interim looks are left out."""
     from mesotrial.analysis import hazard_ratio
@@ -182,4 +189,4 @@ def _power(
     if found.value >= 1:
         return 0.0  # a test may reject, but for the worse arm
     events = sizes[0] * float(event.mean()) + sizes[1] * float(other_event.mean())
-    return log_rank_power(found.value, min(events, final or math.inf), sizes[0] / sum(sizes), alpha)
+    return log_rank_power(found.value, min(events, final), sizes[0] / sum(sizes), alpha)

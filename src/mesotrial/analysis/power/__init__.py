@@ -2,10 +2,11 @@
 
 from mesotrial.analysis.power.accrual_table import read_enroll_rate, write_enroll_rate
 from mesotrial.analysis.power.bank import Bank, bank_of_fail_rates, bank_of_tables
-from mesotrial.analysis.power.estimate import BANK_PER_ARM, estimate_power, follow_up_design, simulate_banks
+from mesotrial.analysis.power.estimate import estimate_power
 from mesotrial.analysis.power.one_arm import one_arm_power
 from mesotrial.analysis.power.planning import LookPlan, arms_in_order, conduct_of, plan_of
 from mesotrial.analysis.power.resampling import Accrual, Conduct, Resampled, resample_trials
+from mesotrial.analysis.power.simulate import BANK_PER_ARM, follow_up_design, simulate_banks
 from mesotrial.analysis.power.study import power
 
 __all__ = [

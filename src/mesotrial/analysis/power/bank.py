@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +29,7 @@ class Bank:
     """Patients of each arm and stratum, sorted within each group by time; group number arm * strata + stratum begins at `starts`.
 
     `times` in months to the event or, where `events` is 0, to the end of what is known; `progressions` in months, infinite without one. `mix` is the share
-    of each stratum in the population.
+    of each stratum in the population. Patients are followed for `until` months, and censored then.
     """
 
     arms: tuple[str, ...]
@@ -39,6 +39,7 @@ class Bank:
     times: FloatArray
     events: IntArray
     progressions: FloatArray
+    until: float = math.inf
 
     @property
     def patients_per_arm(self) -> float:
@@ -55,7 +56,7 @@ class Bank:
 def bank_of_tables(
     tables: Mapping[str, pl.DataFrame], arms: Sequence[str], endpoint: str, strata: Sequence[str] = ()
 ) -> Bank:
-    """Make a bank from patient-level tables, the outcome `endpoint` (OS or PFS) by `arms` and the covariates `strata`.
+    """Make a bank from patient-level tables, those of `simulate_banks`: the outcome `endpoint` (OS or PFS) by `arms` and the covariates `strata`.
 
     Raises `CatalogueError` where an arm or a stratum of an arm has no patients.
     """
@@ -96,7 +97,9 @@ def bank_of_tables(
             progressed = np.where(part["no_progression"].to_numpy() == 0, part["progression"].to_numpy(), np.inf)
             groups.append((part["time"].to_numpy(), (part["cnsr"].to_numpy() == 0).astype(np.int64), progressed))
     counts = np.array([rows.filter(pl.col("stratum") == one).height for one in names_], float)
-    return _packed(tuple(arms), names_, counts / counts.sum(), groups)
+    alive = tables["adtte"].filter((pl.col("PARAMCD") == "OS") & (pl.col("CNSR") == 1))["AVAL"]
+    until = float(alive.to_numpy().max()) if alive.len() else math.inf
+    return replace(_packed(tuple(arms), names_, counts / counts.sum(), groups), until=until)
 
 
 def bank_of_fail_rates(
@@ -141,7 +144,7 @@ def bootstrapped(bank: Bank, copies: int, seed: int) -> list[Bank]:
             (bank.times[part], bank.events[part], bank.progressions[part])
             for part in (places[first:last] for first, last in zip(bank.starts[:-1], bank.starts[1:], strict=True))
         ]
-        made.append(_packed(bank.arms, bank.strata, bank.mix, groups))
+        made.append(replace(_packed(bank.arms, bank.strata, bank.mix, groups), until=bank.until))
     return made
 
 

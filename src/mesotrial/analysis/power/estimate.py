@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -14,51 +14,20 @@ import numpy.typing as npt
 from mesotrial.analysis import codes
 from mesotrial.analysis.cox import hazard_ratio
 from mesotrial.analysis.power.bank import Bank, bootstrapped
-from mesotrial.analysis.power.planning import LookPlan, conduct_of, plan_of
+from mesotrial.analysis.power.planning import LONGEST_MONTHS, LookPlan, check_follow_up, conduct_of, plan_of
 from mesotrial.analysis.power.resampling import Conduct, Resampled, resample_trials
 from mesotrial.analysis.survival import kaplan_meier
 from mesotrial.catalogue import AnalysisPlan, CatalogueError, Design
 
-__all__ = ["BANK_PER_ARM", "SCHEMA", "estimate_power", "follow_up_design", "monte_carlo_se", "simulate_banks"]
+__all__ = ["SCHEMA", "estimate_power", "monte_carlo_se"]
 
 SCHEMA = "mesotrial/power/1"
-BANK_PER_ARM = 4000
 _BOOTSTRAPS = 40
 _SEARCH_STEPS = 12
 _SEARCH_FACTOR = 30.0
 
 Progress = Callable[[int, int, str], None]
 Solve = Literal["patients", "events"]
-
-
-def follow_up_design(design: Design) -> Design:
-    """Return the design with everybody in on the first day and followed for as long as the trial may last, and without drop-out: for a bank."""
-    arms = tuple(replace(arm, stop_rules=replace(arm.stop_rules, dropout_per_year=0.0)) for arm in design.arms)
-    return replace(
-        design, arms=arms, accrual_months=0.0, follow_up_months=design.accrual_months + design.follow_up_months
-    )
-
-
-def simulate_banks(
-    design: Design,
-    *,
-    per_arm: int = BANK_PER_ARM,
-    parameters: Sequence[Any] | None = None,
-    seed: int = 1,
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> list[Mapping[str, Any]]:
-    """Simulate the patient-level tables of a bank: one, or one for each of the `parameters` (sets of the model's parameters), all of the same people."""
-    from mesotrial.trial import simulate_trial
-
-    longer = follow_up_design(design)
-    made: list[Mapping[str, Any]] = []
-    for one in parameters or [None]:
-        trial = simulate_trial(
-            longer, patients_per_arm=per_arm, seed=seed, threads=threads, parameters=one, progress=progress
-        )
-        made.append(trial.bank)
-    return made
 
 
 def estimate_power(
@@ -162,13 +131,17 @@ def _assurance(
     seed: int,
     run: Callable[..., Resampled],
 ) -> dict[str, Any]:
-    """Return the chance of success where the effect itself is uncertain: posterior draws of the model, and a trial-level effect of known spread."""
+    """Return the chance of success where the effect itself is uncertain: posterior draws of the model, and a trial-level effect of known spread.
+
+    `draws_se` is the standard error that comes from having so many draws, each with a bank of so many patients, and no more.
+    """
     from mesotrial.population.randomness import normals
 
     tau = codes.tau(f"{plan.endpoint}_HR")
     shift = normals(seed, "trial effect", 0, np.arange(trials), len(conduct.ratio) - 1)
     factor = np.concatenate([np.ones((trials, 1)), np.exp(tau * shift)], axis=1)
     banks = list(draws) or [bank]
+    check_follow_up(conduct, banks)
     which = np.arange(trials) % len(banks)
     result = run("Trials with an uncertain effect", banks=banks, bank_of_trial=which, hazard_factor=factor)
     by_draw = [float(result.won[which == one].mean()) for one in range(len(banks))]
@@ -177,7 +150,8 @@ def _assurance(
         "mc_se": monte_carlo_se(result.power, trials),
         "trial_effect_sd": tau,
         "posterior_draws": len(draws),
-        "by_draw_90": _middle(np.array(by_draw)) if draws else None,
+        "draws_se": float(np.std(by_draw, ddof=1)) / math.sqrt(len(by_draw)) if len(draws) > 1 else None,
+        "by_draw_90": _middle(np.array(by_draw)) if len(draws) > 1 else None,
     }
 
 
@@ -245,7 +219,7 @@ def _tests(conduct: Conduct, effect: Resampled, nothing: Resampled, plan: Analys
     """Return what each test would have concluded at the final analysis at the same level, without looks."""
     from scipy.special import ndtri
 
-    limit = float(ndtri(1 - plan.alpha / (len(conduct.ratio) - 1)))
+    limit = float(ndtri(1 - plan.alpha_of_each(len(conduct.ratio))))
     rows: list[dict[str, Any]] = []
     for place, test in enumerate(conduct.tests):
         row: dict[str, Any] = {"test": test.text, "decides": place == 0}
@@ -318,10 +292,7 @@ def _solve(
     def power_at(size: int) -> float:
         if size not in known:
             if solve == "patients":
-                factor = size / start
-                one = replace(
-                    conduct.sized(size, factor), accrual=conduct.accrual if plan.accrual else _faster(conduct, factor)
-                )
+                one = _sized(conduct, plan, size)
             else:
                 one = conduct.sized(start, size / first_events) if first_events else conduct
             known[size] = resample_trials(
@@ -329,8 +300,10 @@ def _solve(
             ).power
         return known[size]
 
-    found = _smallest(power_at, start if solve == "patients" else int(first_events or 1), plan, step if solve == "patients" else 1,
-                      start - 1 if solve == "events" else None)  # fmt: skip
+    first, limit = (
+        (start, _most_patients(conduct, plan, bank)) if solve == "patients" else (int(first_events or 1), start - 1)
+    )
+    found = _smallest(power_at, first, plan, step if solve == "patients" else 1, limit)
     note: dict[str, Any] = {
         "solved": solve,
         "wanted_power": plan.power,
@@ -341,14 +314,39 @@ def _solve(
         note["why_not"] = (
             f"no number of {solve} up to {max(known)} gives a power of {plan.power:g}; the most was {max(known.values()):.3f}"
         )
+        if solve == "patients" and limit == max(known):
+            note["why_not"] += (
+                f" (with more patients the trial would last for more than {LONGEST_MONTHS / 12:.0f} years)"
+            )
         return start, first_events, {"solution": note}
     if solve == "events":
         return start, found, {"solution": note}
     return found, None if first_events is None else max(1, round(first_events * found / start)), {"solution": note}
 
 
-def _faster(conduct: Conduct, factor: float) -> Any:
-    return replace(conduct.accrual, per_month=tuple(rate * factor for rate in conduct.accrual.per_month))
+def _sized(conduct: Conduct, plan: AnalysisPlan, size: int) -> Conduct:
+    """Return the trial with `size` patients, its events in proportion; they enter in the same time, or as fast as `analysis.accrual` says."""
+    factor = size / conduct.patients
+    accrual = conduct.accrual
+    if not plan.accrual:
+        accrual = replace(accrual, per_month=tuple(rate * factor for rate in accrual.per_month))
+    return replace(conduct.sized(size, factor), accrual=accrual)
+
+
+def _most_patients(conduct: Conduct, plan: AnalysisPlan, bank: Bank) -> int | None:
+    """Return with how many patients the trial still ends before the bank's follow-up and the longest that is simulated; None where any number does."""
+    step = sum(conduct.ratio)
+
+    def fits(size: int) -> bool:
+        return _sized(conduct, plan, size).longest_months <= min(bank.until, LONGEST_MONTHS)
+
+    low, high = conduct.patients // step, 2 * math.ceil(_SEARCH_FACTOR * conduct.patients / step)
+    if fits(high * step):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle * step) else (low, middle)
+    return low * step
 
 
 def _smallest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mesotrial.analysis.one_arm import HistoricalControl, OneStage, TwoStage, a_
 from mesotrial.analysis.power.estimate import SCHEMA, monte_carlo_se
 from mesotrial.analysis.power.planning import accrual_of
 from mesotrial.catalogue import AnalysisPlan, Arm, CatalogueError, Design
+from mesotrial.catalogue.analysis_plan import OneArm
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,11 +25,17 @@ __all__ = ["one_arm_power"]
 
 
 def one_arm_power(
-    design: Design, tables: Mapping[str, pl.DataFrame], *, trials: int = 5000, seed: int = 1
+    design: Design,
+    tables: Mapping[str, pl.DataFrame],
+    *,
+    draws: Sequence[Mapping[str, pl.DataFrame]] = (),
+    trials: int = 5000,
+    seed: int = 1,
 ) -> dict[str, Any]:
     """Return what `mesotrial power` says of a design whose arms are judged one by one (`analysis.one_arm`).
 
-    Responses are drawn from `tables`, those of a bank. An arm has the size that the method gives, or its own in the design for a Bayesian comparison.
+    Responses are drawn from `tables`, those of a bank; for the assurance from `draws` where there are any, tables from single draws of the model's posterior
+    (and with an effect of each trial in either case). An arm has the size that the method gives, or its own in the design for a Bayesian comparison.
     `power` and `type1` are the chances that at least one arm passes; each arm has its own. The type I error is at the null rate (for a Bayesian design, at
     the historical control's).
 
@@ -39,15 +46,15 @@ def one_arm_power(
     if plan is None or plan.one_arm is None:
         raise CatalogueError(f"{design.name} has no analysis.one_arm")
     rule, outcomes = plan.one_arm, Outcomes(tables)
+    others = [Outcomes(one) for one in draws]
     rows, passed, nothing, months = [], [], [], []
     for place, arm in enumerate(design.arms):
-        had = outcomes.outcome(rule.endpoint, arm.name, "all", rule.time_months)
-        if had is None or had.size == 0:
-            raise CatalogueError(f"the simulated patients of arm {arm.name!r} have no {rule.endpoint}")
+        had = _had(outcomes, plan.one_arm, arm)
         rate = float(had.mean())
+        rates = np.array([float(_had(one, plan.one_arm, arm).mean()) for one in others] or [rate])
         stages, null = _stages(plan, arm)
         tau = codes.tau(rule.endpoint)
-        uncertain = _shifted(rate, tau, trials, seed, place)
+        uncertain = _shifted(rates[np.arange(trials) % rates.size], tau, seed, place)
         true, false, assured = (
             _passes(stages, one, trials, seed, f"{arm.name}/{what}")
             for what, one in (
@@ -92,6 +99,7 @@ def one_arm_power(
         "type1_mc_se": monte_carlo_se(type1, trials),
         "trials": trials,
         "expected_duration_months": float(np.max(months, axis=0).mean()),
+        "posterior_draws": len(draws),
         "bank_per_arm": round(tables["adsl"].height / len(design.arms)),
         "arms": rows,
         "seconds": time.perf_counter() - began,
@@ -132,16 +140,22 @@ def _described(stages: OneStage | TwoStage) -> dict[str, Any]:
     return {"n": stages.n, "least": stages.r + 1, "first_stage_n": stages.n1, "first_stage_least": stages.r1 + 1}
 
 
-def _shifted(rate: float, tau: float, trials: int, seed: int, place: int) -> npt.NDArray[np.float64]:
+def _had(outcomes: Outcomes, rule: OneArm, arm: Arm) -> npt.NDArray[np.bool_]:
+    """Return which patients of an arm had what counts."""
+    had = outcomes.outcome(rule.endpoint, arm.name, "all", rule.time_months)
+    if had is None or had.size == 0:
+        raise CatalogueError(f"the simulated patients of arm {arm.name!r} have no {rule.endpoint}")
+    return had
+
+
+def _shifted(rates: npt.NDArray[np.float64], tau: float, seed: int, place: int) -> npt.NDArray[np.float64]:
     """Return the rate of each trial: the bank's, moved on the logit by a trial-level effect."""
+    from scipy.special import expit, logit
+
     from mesotrial.population.randomness import normals
 
-    odds = (
-        rate / (1 - rate) * np.exp(tau * normals(seed, "one-arm effect", place, np.arange(trials), 1)[:, 0])
-        if rate < 1
-        else np.inf
-    )
-    return np.broadcast_to(np.where(np.isinf(odds), 1.0, odds / (1 + odds)), (trials,))
+    moved = expit(logit(rates) + tau * normals(seed, "one-arm effect", place, np.arange(rates.size), 1)[:, 0])
+    return np.asarray(moved)
 
 
 def _passes(

@@ -13,12 +13,17 @@ from mesotrial.analysis.power.bank import Bank
 from mesotrial.analysis.power.resampling import Accrual, Conduct, resample_trials
 from mesotrial.analysis.sequential import Spending, boundaries
 from mesotrial.catalogue import AnalysisPlan, CatalogueError, Design, read_test
+from mesotrial.catalogue.analysis_plan import Prior
 from mesotrial.trial.tables import DAYS_PER_MONTH
 
-__all__ = ["LookPlan", "accrual_of", "arms_in_order", "conduct_of", "plan_of"]
+__all__ = [
+    *("LONGEST_MONTHS", "LookPlan"),
+    *("accrual_of", "arms_in_order", "check_follow_up", "conduct_of", "length_of", "plan_of"),
+]
 
 _PILOT = 400
 _MARK_MONTHS = 24.0
+LONGEST_MONTHS = 240.0  # 20 years: nearly nobody of the model lives longer
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,20 @@ def accrual_of(design: Design, plan: AnalysisPlan, patients: int) -> Accrual:
     return Accrual((months,), (patients / months,))
 
 
+def length_of(design: Design, plan: AnalysisPlan, *, patients: int | None = None, events: int | None = None) -> float:
+    """Return for how many months a bank must follow its patients, for the trial that is asked for.
+
+    Raises `CatalogueError` for a trial of more than `LONGEST_MONTHS`.
+    """
+    conduct = _at_most(_planned(design, plan, patients, events)[0], plan)
+    if conduct.longest_months > LONGEST_MONTHS:
+        raise CatalogueError(
+            f"{conduct.patients} patients would enter for about {conduct.accrual.expected_months(conduct.patients):.0f} months and the trial last more than "
+            f"{LONGEST_MONTHS / 12:.0f} years; give fewer patients, or more a month (analysis.accrual, --enroll-rate)"
+        )
+    return conduct.longest_months
+
+
 def conduct_of(
     design: Design,
     plan: AnalysisPlan,
@@ -80,7 +99,33 @@ def conduct_of(
 
     `patients` (all arms) and `events` replace those of the design. Where looks come by the calendar, or the final analysis at the end of follow-up, the
     fractions of events are those expected in a few hundred resampled trials.
+
+    Raises `CatalogueError` for a plan that cannot be, or one that outlasts the follow-up of a bank.
     """
+    conduct, final = _planned(design, plan, patients, events)
+    check_follow_up(_at_most(conduct, plan), banks)
+    return _with_boundaries(conduct, plan, banks, final, seed)
+
+
+def check_follow_up(conduct: Conduct, banks: Sequence[Bank]) -> None:
+    """Raise `CatalogueError` where trials may outlast the follow-up of a bank: its patients would be censored too early."""
+    until, needed = min(bank.until for bank in banks), conduct.longest_months
+    if until < needed - 1e-6:
+        raise CatalogueError(
+            f"the bank follows its patients for {until:.4g} months, and trials of {conduct.patients} patients may last {needed:.4g}; simulate a longer bank "
+            f"(simulate_banks with months={math.ceil(needed)})"
+        )
+
+
+def _at_most(conduct: Conduct, plan: AnalysisPlan) -> Conduct:
+    """Return the trial as large as a re-estimation may make it."""
+    return conduct if plan.reestimate is None else conduct.sized(math.ceil(conduct.patients * plan.reestimate.most))
+
+
+def _planned(
+    design: Design, plan: AnalysisPlan, patients: int | None, events: int | None
+) -> tuple[Conduct, int | None]:
+    """Return the conduct without boundaries, and the events of the final analysis."""
     names = arms_in_order(design, plan)
     by_name = {arm.name: arm for arm in design.arms}
     ratio_of = dict(zip((arm.name for arm in design.arms), design.randomisation.ratio, strict=True))
@@ -119,18 +164,17 @@ def conduct_of(
         if plan.crossover is None
         else (names.index(plan.crossover.arm), plan.crossover.share, plan.crossover.remaining_time_factor),
     )
-    return _with_boundaries(conduct, plan, banks, final, seed)
+    return conduct, final
 
 
 def _scan_months(design: Design) -> tuple[float, ...]:
-    months = design.accrual_months + design.follow_up_months
-    return tuple(day / DAYS_PER_MONTH for day in design.scans.scan_days(2 * months * DAYS_PER_MONTH))
+    return tuple(day / DAYS_PER_MONTH for day in design.scans.scan_days(LONGEST_MONTHS * DAYS_PER_MONTH))
 
 
 def _with_boundaries(
     conduct: Conduct, plan: AnalysisPlan, banks: Sequence[Bank], final: int | None, seed: int
 ) -> tuple[Conduct, tuple[LookPlan, ...]]:
-    alpha = plan.alpha / (len(conduct.ratio) - 1)  # Bonferroni over the arms compared with one control
+    alpha = plan.alpha_of_each(len(conduct.ratio))
     fractions, expected = _fractions(conduct, banks, final, seed)
     efficacy = _efficacy(conduct, plan, fractions, expected, alpha)
     futility = _futility(conduct, plan, fractions, expected, alpha, efficacy)
@@ -167,9 +211,14 @@ def _fractions(
 
 
 def _prior(conduct: Conduct, plan: AnalysisPlan, events: float) -> monitoring.Prior:
-    """Return the prior of the hazard ratio as one of the drift."""
-    share = conduct.ratio[1] / (conduct.ratio[0] + conduct.ratio[1])
-    root = math.sqrt(events * share * (1 - share))
+    """Return the prior of the hazard ratio as one of the drift of each comparison; `events` are those of all arms."""
+    control, treated = conduct.ratio[0], conduct.ratio[1]
+    if len(set(conduct.ratio[1:])) > 1 and plan.prior != Prior():
+        raise CatalogueError(
+            "analysis.prior: with arms of different sizes beside the comparator a prior means another boundary for each; make them equal, or leave it out"
+        )
+    share, both = treated / (control + treated), (control + treated) / sum(conduct.ratio)
+    root = math.sqrt(events * both * share * (1 - share))
     sd = math.inf if plan.prior.sd_log is None else plan.prior.sd_log * root
     return monitoring.Prior(-math.log(plan.prior.hazard_ratio) * root, sd)
 

@@ -23,6 +23,7 @@ Progress = Callable[[int, int, str], None]
 
 _CHUNK = 100
 _MONTHS_PER_YEAR = 12.0
+_SLOW = 4.0  # standard deviations of the patients who enter in a given time
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,15 @@ class Conduct:
     crossover: tuple[int, float, float] | None = None
     reestimate: tuple[int, float, float, float, float, float, float] | None = None
     drop: tuple[int, int] | None = None
+
+    @property
+    def longest_months(self) -> float:
+        """How long patients may have to be followed: to the end of the trial, with all patients that it may come to have and an accrual by chance as slow as
+        about 1 in 10,000 is; longer where a crossover shortens the time that is left.
+        """
+        most = math.ceil(self.patients * (self.reestimate[4] if self.reestimate else 1.0))
+        end = self.accrual.expected_months(math.ceil(most + _SLOW * math.sqrt(most))) + self.horizon
+        return end / min(1.0, self.crossover[2] if self.crossover else 1.0)
 
     def sized(self, patients: int, events_factor: float = 1.0) -> Conduct:
         """Return the same trial with other `patients`, its event targets multiplied by `events_factor`."""
