@@ -1,5 +1,7 @@
 """The generated source, run as plain Python, against sympy's own evaluation."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import sympy
@@ -42,21 +44,38 @@ leaves = st.one_of(
 expressions = st.recursive(leaves, extend, max_leaves=12)
 
 
+LANES = 8
+V = SimpleNamespace(
+    **{name: getattr(np, name) for name in ("where", "exp", "log", "sqrt", "tanh")},
+    **dict.fromkeys(("power", "real_power", "whole_power"), np.power),
+    LANES=LANES,
+    least=np.minimum,
+    most=np.maximum,
+    magnitude=np.abs,
+    load=lambda work, place: work[place : place + LANES].copy(),
+    store=lambda work, place, value: work.__setitem__(slice(place, place + LANES), value),
+)
+"""what `vectors` does, on arrays of one number a lane"""
+
+
 def run_generated(model, observables, parameters, values, time):
+    """Return the observables and the slopes, these of a patient in the lane before the last."""
     source, layout = generate(model, observables, INPUTS, ("y",))
     source = source.replace("from numba import njit", "def njit(*_, **__):\n    return lambda f: f")
-    space = {}
+    source = source.replace("from mesotrial.engine import vectors as V\n", "")
+    space = {"V": V}
     exec(source, space)
     derived, initial = np.empty((1, layout["n_derived"])), np.empty((1, len(layout["states"])))
     space["start"](parameters, derived, initial)
     out = np.empty((len(observables), 1))
     kept = values[:, [STATES.index(name) for name in layout["states"]]]
     space["observe"](np.array([time]), kept, parameters, derived, 1, out)
-    work = np.zeros(space["WORK"])
-    work[: space["R"]] = [*parameters[0], *derived[0]]
-    work[space["Y"] : space["U"]] = kept[0]
-    space["rhs"](time, work, space["Y"], space["K3"])
-    return out[:, 0], work[space["K3"] : space["K4"]]
+    work, lane = np.zeros(space["WORK"]), LANES - 2
+    space["fetch_constants"](lane, 0, work, parameters, derived)
+    work[space["U"] + lane : space["F"] : LANES] = kept[0]
+    work[space["T"] + lane], work[space["DT"] + lane] = 0.5 * time, 2.0 * time
+    space["rhs"](0.25, work)
+    return out[:, 0], work[space["F"] + lane : space["K1"] : LANES]
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")

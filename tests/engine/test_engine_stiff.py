@@ -90,7 +90,8 @@ def test_binding_within_seconds_for_a_year():
 def test_auto_is_tsit5_where_nothing_is_stiff():
     text = "a = 1; b = 0.5; a' = 0.6*a - 0.8*a*b; b' = -0.5*b + 0.4*a*b;\n"
     results = {method: run(text, 60.0, method, ["a", "b"])[1] for method in ("auto", "tsit5")}
-    assert np.array_equal(results["auto"].values, results["tsit5"].values)
+    # The same steps; patients side by side round differently from one at a time.
+    assert results["auto"].values == pytest.approx(results["tsit5"].values, rel=1e-10)
     assert results["auto"].steps[0] == results["tsit5"].steps[0]
 
 

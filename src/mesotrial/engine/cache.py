@@ -32,13 +32,17 @@ def cache_folder() -> Path:
 
 
 def machine() -> list[str]:
-    """Return what compiled code depends on beside its source: versions and the processor."""
+    """Return what compiled code depends on beside its source: versions, and what the processor can do.
+
+    The name of a processor is not enough, since a virtual machine may hide some of its instructions.
+    """
     import llvmlite
     import numba
     from llvmlite import binding
 
-    processor = [binding.get_process_triple(), binding.get_host_cpu_name()]
-    return [sys.version.split()[0], numba.__version__, llvmlite.__version__, *processor]
+    processor = [binding.get_process_triple(), binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
+    forced = [os.environ.get(f"NUMBA_CPU_{what}", "") for what in ("NAME", "FEATURES")]
+    return [sys.version.split()[0], numba.__version__, llvmlite.__version__, *processor, *forced]
 
 
 def load_or_build(key: str, write: Callable[[], tuple[str, dict[str, Any]]]) -> tuple[ModuleType, dict[str, Any], bool]:

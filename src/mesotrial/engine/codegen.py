@@ -1,4 +1,4 @@
-"""One readable Python source per model: start, right-hand side and observables, then the Tsit5 driver."""
+"""One readable Python source per model: start, right-hand side and observables, then the driver of the method."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -12,7 +12,7 @@ from mesotrial.engine.errors import ModelError
 from mesotrial.engine.hoisting import ordered_assignments
 from mesotrial.engine.lowering import lower
 from mesotrial.engine.model import TIME, Model, symbol
-from mesotrial.engine.printing import Printer
+from mesotrial.engine.printing import LanePrinter, Printer
 
 _IMPORTS = """\
 from math import acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, exp, floor, gamma, inf, log, nan, sin, sinh, sqrt, tan, tanh
@@ -20,17 +20,18 @@ import numpy as np
 from numba import njit
 """
 _DRIVERS = {
-    "tsit5": ("tsit5.py.in", "explicit.py.in", "driver.py.in"),
-    "rosenbrock": ("tsit5.py.in", "rodas.py.in", "switching.py.in", "driver.py.in"),
-    "auto": ("tsit5.py.in", "rodas.py.in", "switching.py.in", "driver.py.in"),
+    "tsit5": ("tableau.py.in", "lanes.py.in"),
+    "rosenbrock": ("tableau.py.in", "tsit5.py.in", "rodas.py.in", "switching.py.in", "driver.py.in"),
+    "auto": ("tableau.py.in", "tsit5.py.in", "rodas.py.in", "switching.py.in", "driver.py.in"),
 }
+_SINGLE = ("T", "DT", "H", "EDGE", "SAVE", "TO_EDGE", "T_NEW", "GOOD", "FRESH", "REJECTED", "BEFORE", "WORST", "SUM")
 _SIGNATURES = """\
 START_SIGNATURE = "void(float64[:, ::1], float64[:, ::1], float64[:, ::1])"
 OBSERVE_SIGNATURE = "void(float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], int64, float64[:, ::1])"
 ADVANCE_SIGNATURE = (
     "void(int64, int64, float64[::1], float64[:, ::1], float64[:, ::1], float64[:, ::1], float64[::1], int8[::1],"
     "int64[::1], float64[::1], int64[::1], float64[::1], float64[::1], int64[::1], float64[::1], float64[:, ::1],"
-    "float64[:, :, ::1], float64, float64[::1], int64, float64)"
+    "float64[:, :, ::1], float64, float64[::1], int64, float64, float64[::1], int64[::1])"
 )
 """
 
@@ -60,10 +61,11 @@ def generate(
                 raise
             method = "tsit5"  # all that can be done without derivatives
     writer = _Writer(list(lowered.states), list(inputs), hoister.columns)
+    lanes = method == "tsit5"
     parts = [
-        _IMPORTS + writer.layout(method) + _SIGNATURES,
+        _IMPORTS + (writer.lane_layout() if lanes else writer.layout(method)) + _SIGNATURES,
         writer.start(hoister.definitions, lowered.initial),
-        writer.rhs(fluid, rates, dosed),
+        *(writer.lane_rhs(fluid, rates, dosed) if lanes else [writer.rhs(fluid, rates, dosed)]),
         *([] if slopes is None else [writer.jac(*slopes)]),
         writer.observe(fluid, lowered.seen),
         *(_driver(name) for name in _DRIVERS[method]),
@@ -113,20 +115,28 @@ class _Writer:
         blocks = ("R", "Y", "U", "K1", "K2", "K3", "K4", "K5", "K6", "K7")
         lines += [f"{block} = {constants + i * n}" for i, block in enumerate(blocks)]
         work = constants + len(blocks) * n
-        if method != "tsit5":
-            for block, size in (
-                ("J", n * n),
-                ("E", n * n),
-                ("FT", n),
-                ("PIVOT", n),
-                ("FRESH", 1),
-                ("STIFF", 1),
-                ("COUNT", 1),
-            ):
-                lines.append(f"{block} = {work}")
-                work += size
-            lines.append(f"ALWAYS_STIFF = {method == 'rosenbrock'}")
-        return "\n".join([*lines, f"WORK = {work}", ""])
+        for block, size in (
+            ("J", n * n),
+            ("E", n * n),
+            ("FT", n),
+            ("PIVOT", n),
+            ("FRESH", 1),
+            ("STIFF", 1),
+            ("COUNT", 1),
+        ):
+            lines.append(f"{block} = {work}")
+            work += size
+        return "\n".join([*lines, f"ALWAYS_STIFF = {method == 'rosenbrock'}", f"WORK, DESK = {work}, 0", ""])
+
+    def lane_layout(self) -> str:
+        """The work array of a group of patients: of each number as many as there are lanes."""
+        n, constants = len(self.states), len(self.inputs) + len(self.columns)
+        lines = ["from mesotrial.engine import vectors as V", f"LANES, N_STATES = V.LANES, {n}"]
+        blocks = ("R", "Y", "U", "F", "K1", "K2", "K3", "K4", "K5", "K6")
+        lines += [f"{block} = {constants + i * n} * LANES" for i, block in enumerate(blocks)]
+        single = constants + len(blocks) * n
+        lines += [f"{name} = {single + i} * LANES" for i, name in enumerate(_SINGLE)]
+        return "\n".join([*lines, f"WORK, DESK = {single + len(_SINGLE)} * LANES, 8 * LANES", ""])
 
     def start(self, definitions: Mapping[Symbol, Expr], initial: Sequence[Expr]) -> str:
         targets = [f"derived[p, {i}]" for i in range(len(self.columns))]
@@ -147,6 +157,25 @@ class _Writer:
         targets = {f"w[k + {i}]": rate for i, rate in enumerate(rates)}
         body = self._body(fluid, targets, self._in_work_array(), lambda i: doses[i])
         return _function('error_model="numpy"', "rhs(t, w, y, k)", body)
+
+    def lane_rhs(self, fluid: Mapping[Symbol, Expr], rates: Sequence[Expr], dosed: Sequence[str]) -> list[str]:
+        """The rates of a group at the fraction `c` of its step, from U to F; and what brings the constants they use."""
+        stored = {s: f"V.load(w, U + {i} * LANES)" for s, i in self.states.items()}
+        places = {s: i for i, s in enumerate((*self.inputs, *self.columns))}
+        stored |= {s: f"V.load(w, {i} * LANES)" for s, i in places.items()}
+        doses = {i: f" + V.load(w, R + {i} * LANES)" if s.name in dosed else "" for s, i in self.states.items()}
+        targets = {f"V.store(w, F + {i} * LANES, {{}})": rate for i, rate in enumerate(rates)}
+        body = self._body(fluid, targets, stored, lambda i: doses[i], LanePrinter)
+        body = ["t = V.load(w, T) + c * V.load(w, DT)", *body]
+        used = _reached(fluid, rates)
+        sources = [("parameters", s, i) for s, i in self.inputs.items()] + [
+            ("derived", s, i) for s, i in self.columns.items()
+        ]
+        fetched = [f"w[{places[s]} * LANES + lane] = {array}[p, {i}]" for array, s, i in sources if s in used]
+        return [
+            _function('error_model="numpy"', "rhs(c, w)", body),
+            _function('error_model="numpy"', "fetch_constants(lane, p, w, parameters, derived)", fetched or ["pass"]),
+        ]
 
     def jac(
         self, fluid: Mapping[Symbol, Expr], entries: Mapping[tuple[int, int], Expr], by_time: Mapping[int, Expr]
@@ -179,18 +208,34 @@ class _Writer:
         targets: Mapping[str, Expr],
         stored: Mapping[Symbol, str],
         suffix: Callable[[int], str] = lambda _: "",
+        style: type[Printer] = Printer,
     ) -> list[str]:
-        """Load what is used, assign in order, then store the targets (last, since the arrays may overlap)."""
+        """Load what is used, assign in order, then store the targets (last, since the arrays may overlap).
+
+        A target is a place, or a call with {} for the value.
+        """
         assignments, outputs = ordered_assignments(dict(definitions), list(targets.values()))
         used = {s for e in (*(e for _, e in assignments), *outputs) for s in e.free_symbols}
         names = {TIME: "t"}
         names |= {s: _variable("y", s) for s in self.states} | {s: _variable("p", s) for s in self.inputs}
         names |= {s: _variable("c", s) for s in self.columns} | {s: _variable("a", s) for s, _ in assignments}
-        printer = Printer(names)
+        printer = style(names)
         lines = [f"{names[s]} = {place}" for s, place in stored.items() if s in used]
         lines += [f"{names[s]} = {printer.text(e)}" for s, e in assignments]
         results = [f"r{i} = {printer.text(e)}{suffix(i)}" for i, e in enumerate(outputs)]
-        return [*lines, *results, *(f"{place} = r{i}" for i, place in enumerate(targets))] or ["pass"]
+        stores = [place.format(f"r{i}") if "{}" in place else f"{place} = r{i}" for i, place in enumerate(targets)]
+        return [*lines, *results, *stores] or ["pass"]
+
+
+def _reached(definitions: Mapping[Symbol, Expr], wanted: Sequence[Expr]) -> set[Symbol]:
+    """Return every symbol that `wanted` depends on."""
+    found: set[Symbol] = set()
+    todo = list(wanted)
+    while todo:
+        new = todo.pop().free_symbols - found
+        found |= new
+        todo += [definitions[s] for s in new if s in definitions]
+    return found
 
 
 def _variable(prefix: str, name: Symbol) -> str:

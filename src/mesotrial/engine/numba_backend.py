@@ -81,7 +81,8 @@ class NumbaBackend:
         options = (self._rtol, self._atol, self._max_steps, self._max_step_days)
 
         def move(first: int, last: int) -> None:
-            self._kernel.advance(first, last, *arrays, *options)
+            work = np.zeros(self._kernel.WORK), np.zeros(self._kernel.DESK, dtype=np.int64)
+            self._kernel.advance(first, last, *arrays, *options, *work)
 
         n = len(run.time)
         threads = min(self.threads, n // _SMALLEST_SHARE)

@@ -1,5 +1,6 @@
 """sympy expressions as Python arithmetic that Numba compiles well."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ from sympy import Expr, Symbol
 from sympy.printing.pycode import PythonCodePrinter
 
 _LARGEST_PRODUCT = 8  # integer powers up to this one become products
+_LARGEST_WHOLE_POWER = 64  # the same where a general power costs more
+_FUNCTION = re.compile(r"(?<![\w.])(a?(?:sin|cos|tan)h?|exp|log|sqrt|floor|ceil|gamma)\(")
 
 
 class Printer(PythonCodePrinter):  # type: ignore[misc]
@@ -109,3 +112,66 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]
             else:
                 text = f"({self._print(value)} if {self._print(condition)} else {text})"
         return str(text)
+
+
+class LanePrinter(Printer):
+    """Prints for patients side by side: no branches, and the functions of `vectors`, which is called V."""
+
+    def text(self, expression: Expr) -> str:
+        """Return the Python text of `expression`."""
+        return _FUNCTION.sub(r"V.\1(", super().text(expression))
+
+    def _power(self, text: str, base: Expr, power: float) -> str:
+        if power == 0.5:
+            return f"V.sqrt({self._print(base)})"
+        if power == 1.5:
+            return f"({text} * V.sqrt({text}))"
+        if power.is_integer() and power <= _LARGEST_WHOLE_POWER:
+            return text if power == 1 else f"V.whole_power({text}, {int(power)})"
+        return f"V.{'power' if power.is_integer() else 'real_power'}({text}, {power!r})"
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:  # noqa: N802
+        if expr.base == sympy.E or expr.exp.is_number:
+            return super()._print_Pow(expr, rational)
+        return f"V.power({self._print(expr.base)}, {self._print(expr.exp)})"
+
+    def _print_Min(self, expr: Any) -> str:  # noqa: N802
+        return self._fold("least", expr.args)
+
+    def _print_Max(self, expr: Any) -> str:  # noqa: N802
+        return self._fold("most", expr.args)
+
+    def _fold(self, name: str, arguments: Any) -> str:
+        text = self._print(arguments[0])
+        for argument in arguments[1:]:
+            text = f"V.{name}({text}, {self._print(argument)})"
+        return str(text)
+
+    def _print_sign(self, expr: Any) -> str:  # noqa: N802
+        text = self._print(expr.args[0])
+        return f"V.where({text} > 0.0, 1.0, V.where({text} < 0.0, -1.0, 0.0 * ({text})))"
+
+    def _print_Abs(self, expr: Any) -> str:  # noqa: N802
+        return f"V.magnitude({self._print(expr.args[0])})"
+
+    def _print_Mod(self, expr: Any) -> str:  # noqa: N802
+        above, below = (f"({self._print(a)})" for a in expr.args)
+        return f"({above} - {below} * V.floor({above} / {below}))"
+
+    def _print_Piecewise(self, expr: Any) -> str:  # noqa: N802
+        text = "nan"
+        for value, condition in reversed(expr.args):
+            if condition == True:  # noqa: E712 (sympy's true)
+                text = self._print(value)
+            else:
+                text = f"V.where({self._print(condition)}, {self._print(value)}, {text})"
+        return str(text)
+
+    def _print_And(self, expr: Any) -> str:  # noqa: N802
+        return " & ".join(f"({self._print(a)})" for a in expr.args)
+
+    def _print_Or(self, expr: Any) -> str:  # noqa: N802
+        return " | ".join(f"({self._print(a)})" for a in expr.args)
+
+    def _print_Not(self, expr: Any) -> str:  # noqa: N802
+        return f"~({self._print(expr.args[0])})"
