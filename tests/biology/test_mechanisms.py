@@ -176,14 +176,59 @@ def test_imiquimod_acts_only_where_it_is_applied(world):
 
 
 def test_virus_grows_and_is_cleared_faster_the_second_time(world):
-    seen = course(world, *COURSES["hsv1716"][:1], day=(1.0, 5.0, 60.0), translation_virus=0.1)
-    assert seen.hsv1716_infected.max() > 0
+    days = np.arange(0.5, 120.0, 0.5)
+    seen = course(world, *COURSES["hsv1716"][:1], day=days, translation_virus=0.3)
+    assert 1.0 < days[seen.hsv1716_virus.argmax()] < 10.0 and seen.hsv1716_virus.max() > 1e3  # from 10 million given
+    assert seen.hsv1716_infected[-1] < 1e-6  # and gone for good
+    assert seen.hsv1716_antibody[days == 4.0] < 1.0 < 5.0 < seen.hsv1716_antibody[days == 28.0]
     first = course(world, ("hsv1716", "intrapleural", 10.0, 0.0), day=(0.0001, 1.0), translation_virus=0.0)
     again = course(
-        world, *times("hsv1716", "intrapleural", 10.0, 0.0, 60.0), day=(59.9, 60.0001, 61.0), translation_virus=0.0
+        world, *times("hsv1716", "intrapleural", 10.0, 0.0, 30.0), day=(29.9, 30.0001, 31.0), translation_virus=0.0
     )
     assert again.hsv1716_virus[2] / again.hsv1716_virus[1] < 0.1 * first.hsv1716_virus[1] / first.hsv1716_virus[0]
     assert again.hsv1716_antibody[0] > 1.0
+
+
+def test_a_virus_takes_over_only_where_an_infected_cell_infects_more_than_one(world):
+    """benefit * INFECTION * INFECTIOUS * BURST / clearance = benefit * 0.5 * 1 * 200 / 5 for HSV1716: one at 0.05."""
+    for benefit, grows in ((0.02, False), (0.2, True)):
+        virus = course(world, ("hsv1716", "intrapleural", 0.1, 0.0), day=(2.0, 4.0), translation_virus=benefit)
+        assert (virus.hsv1716_virus[1] > virus.hsv1716_virus[0]) == grows
+
+
+def test_a_gene_of_interferon_is_made_for_a_week_or_two_and_harms_no_cell(world):
+    seen = course(world, *COURSES["rad-ifn"], day=(7.0, 14.0, 60.0), priming_strength=1e-6, stroma_fraction=1e-9)
+    none = course(world, day=(7.0, 14.0, 60.0), priming_strength=1e-6, stroma_fraction=1e-9)
+    assert seen.innate[0] > seen.innate[1] > 0.3 and seen.innate[2] < 1e-3
+    assert seen.tumour_dead[0] == pytest.approx(none.tumour_dead[0], rel=0.02)
+
+
+@pytest.mark.parametrize("drug", [name for name in COURSES if name != "surgery"])
+def test_no_effect_is_practically_nothing_over_the_range_of_its_factor(world, drug):
+    """Between the ends of the factor the tumour differs; by much, where a trial's dose meets its trial's preparation."""
+    factor = load_drug(drug).translation
+    prepared = {
+        "mesothelin CAR-T": [("cyclophosphamide", "IV", 2850.0, 0.0), ("mesothelin CAR-T", "intrapleural", 800.0, 3.0)]
+    }
+    given = prepared.get(drug, COURSES[drug])
+    low, high = (
+        course(world, *given, **{f"translation_{factor.name}": end}).tumour_live[-1]
+        for end in (factor.low, factor.high)
+    )
+    strong = drug in ("amatuximab", "mesothelin CAR-T", "hsv1716", "interferon gamma-1b", "radiation")
+    assert high < (0.95 if strong else 0.998) * low
+
+
+def test_the_factor_scales_an_effect_and_not_the_dose_that_it_takes(world):
+    """At doses far above what half saturates, half the benefit is half the effect."""
+
+    def effect(drug, benefit):
+        factor = f"translation_{load_drug(drug).translation.name}"
+        seen = course(world, *COURSES[drug], day=(77.0,), priming_strength=1e-6, **{factor: benefit})
+        return seen.nk_kill[0] if drug == "amatuximab" else seen.pdl1[0] / 0.35 - 1.0
+
+    for drug in ("amatuximab", "interferon gamma-1b"):
+        assert effect(drug, 0.5) == pytest.approx(0.5 * effect(drug, 1.0), rel=0.03)
 
 
 def test_car_t_cells_expand_contract_and_persist_at_published_rates(world):

@@ -147,7 +147,9 @@ class _Drug:
     def _named(self, text: str) -> str:
         factor = self.drug.translation
         text = text.replace("$level", self.form.level).replace("$unit", _DOSE_UNITS.get(self.drug.dose_unit, "million"))
-        text = text.replace("$benefit", f"translation_{factor.name}") if factor else text.replace("$benefit * ", "")
+        if factor is None:
+            text = text.replace("$benefit * ", "")
+        text = text.replace("$benefit", f"translation_{factor.name}" if factor else "1")
         return text.replace("$drug", self.symbol)
 
     def _check(self, given: set[str]) -> None:
