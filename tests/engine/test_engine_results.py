@@ -156,7 +156,7 @@ sys.path.insert(0, sys.argv[1])
 from engine_cases import ANALYTIC, DEFAULTS, OPTIONS
 from mesotrial.engine import compile_model
 simulator = compile_model(ANALYTIC, **OPTIONS, rtol=1e-9, atol=1e-12)
-heavy = [name for name in ("sympy", "libsbml", "antimony") if name in sys.modules]
+heavy = [name for name in ("sympy", "libsbml", "antimony", "numba") if name in sys.modules]
 state = simulator.advance(simulator.start(DEFAULTS[None, :]), until=5.0)
 print(simulator.from_cache, heavy, state.values.tobytes().hex())
 """
@@ -172,11 +172,9 @@ def test_the_disk_cache(analytic, kernel_cache):
     here = analytic.advance(analytic.start(DEFAULTS[None, :]), until=5.0).values.tobytes().hex()
     cached, values, text = in_another_process()
     assert (cached, values) == ("True", here)
-    assert " [] " in text  # a cached kernel needs no symbolic mathematics
+    assert " [] " in text  # a cached kernel needs neither symbolic mathematics nor a compiler
     assert not list((kernel_cache / "kernels").glob(".building*"))
-    for file in (kernel_cache / "kernels").rglob("*.nbi"):
-        file.write_bytes(b"")
-    for file in (kernel_cache / "kernels").rglob("*.nbc"):
+    for file in (kernel_cache / "kernels").rglob("*.o"):
         file.write_bytes(b"not machine code")
     assert in_another_process()[:2] == ("False", here)
     assert in_another_process()[:2] == ("True", here)
@@ -216,18 +214,19 @@ def test_a_full_disk_under_the_cache_still_compiles(tmp_path, monkeypatch):
     old.mkdir(parents=True)
     os.utime(old, (0, 0))
     monkeypatch.setenv("MESOTRIAL_CACHE_DIR", str(tmp_path))
-    real, before = cache._compiled, resource.getrlimit(resource.RLIMIT_FSIZE)
+    real, before, written = cache._write, resource.getrlimit(resource.RLIMIT_FSIZE), []
 
-    def compiled(scratch, *arguments):
-        small = 15_000 if scratch.is_relative_to(tmp_path) else before[0]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (small, before[1]))
+    def write(*arguments):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
         try:
-            return real(scratch, *arguments)
+            written.append(arguments[0])
+            return real(*arguments)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    monkeypatch.setattr(cache, "_compiled", compiled)
+    monkeypatch.setattr(cache, "_write", write)
     simulator = compile_model("y = 2; y' = -y;\n", observables=["y"])
     state = simulator.advance(simulator.start(np.empty((2, 0))), until=1.0)
     assert simulator.observe(state, ["y"])["y"] == pytest.approx(2 * np.exp(-1), rel=1e-5)
+    assert written
     assert not list((tmp_path / "kernels").iterdir())

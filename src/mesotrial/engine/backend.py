@@ -8,6 +8,9 @@ import numpy as np
 from mesotrial.engine.doses import DoseTable
 from mesotrial.engine.state import Floats, State
 
+LANES = 8
+"""patients side by side in the compiled backend: one AVX-512 register, two of AVX2, four of NEON"""
+
 
 class Run:
     """The arrays of one advance, copied from the state so that a backend may write into them."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sympy import Expr, Symbol
 
+from mesotrial.engine.backend import LANES
 from mesotrial.engine.derivatives import jacobian
 from mesotrial.engine.errors import ModelError
 from mesotrial.engine.hoisting import ordered_assignments
@@ -18,6 +19,8 @@ _IMPORTS = """\
 from math import acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, exp, floor, gamma, inf, log, nan, sin, sinh, sqrt, tan, tanh
 import numpy as np
 from numba import njit
+
+OPTIONS = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """
 _DRIVERS = {
     "tsit5": ("tableau.py.in", "lanes.py.in"),
@@ -76,6 +79,8 @@ def generate(
         "dead": sorted(lowered.dead),
         "exponents": lowered.exponents,
         "n_derived": len(hoister.columns),
+        "work": writer.work[0],
+        "desk": writer.work[1],
     }
     return "\n\n".join(parts), layout
 
@@ -107,6 +112,8 @@ class _Writer:
         self.states = {symbol(name): i for i, name in enumerate(states)}
         self.inputs = {symbol(name): i for i, name in enumerate(inputs)}
         self.columns = {name: i for i, name in enumerate(columns)}
+        self.work = 0, 0
+        """sizes of the two work arrays, once the layout is written"""
 
     def layout(self, method: str) -> str:
         """The work array: constants, then dose rates, states, stage and slopes, and what the stiff method needs."""
@@ -126,17 +133,19 @@ class _Writer:
         ):
             lines.append(f"{block} = {work}")
             work += size
-        return "\n".join([*lines, f"ALWAYS_STIFF = {method == 'rosenbrock'}", f"WORK, DESK = {work}, 0", ""])
+        self.work = work, 0
+        return "\n".join([*lines, f"ALWAYS_STIFF = {method == 'rosenbrock'}", f"WORK = {work}", ""])
 
     def lane_layout(self) -> str:
         """The work array of a group of patients: of each number as many as there are lanes."""
         n, constants = len(self.states), len(self.inputs) + len(self.columns)
-        lines = ["from mesotrial.engine import vectors as V", f"LANES, N_STATES = V.LANES, {n}"]
+        lines = ["from mesotrial.engine import vectors as V", f"LANES, N_STATES = {LANES}, {n}"]
         blocks = ("R", "Y", "U", "F", "K1", "K2", "K3", "K4", "K5", "K6")
         lines += [f"{block} = {constants + i * n} * LANES" for i, block in enumerate(blocks)]
         single = constants + len(blocks) * n
         lines += [f"{name} = {single + i} * LANES" for i, name in enumerate(_SINGLE)]
-        return "\n".join([*lines, f"WORK, DESK = {single + len(_SINGLE)} * LANES, 8 * LANES", ""])
+        self.work = (single + len(_SINGLE)) * LANES, 8 * LANES
+        return "\n".join([*lines, f"WORK = {self.work[0]}", ""])
 
     def start(self, definitions: Mapping[Symbol, Expr], initial: Sequence[Expr]) -> str:
         targets = [f"derived[p, {i}]" for i in range(len(self.columns))]
@@ -147,7 +156,7 @@ class _Writer:
             {s: f"parameters[p, {i}]" for s, i in self.inputs.items()},
         )
         return _function(
-            'START_SIGNATURE, nogil=True, error_model="numpy", cache=True',
+            "START_SIGNATURE, **OPTIONS",
             "start(parameters, derived, values)",
             ["for p in range(parameters.shape[0]):", *(f"    {line}" for line in body)],
         )
@@ -156,7 +165,7 @@ class _Writer:
         doses = {i: f" + w[R + {i}]" if s.name in dosed else "" for s, i in self.states.items()}
         targets = {f"w[k + {i}]": rate for i, rate in enumerate(rates)}
         body = self._body(fluid, targets, self._in_work_array(), lambda i: doses[i])
-        return _function('error_model="numpy"', "rhs(t, w, y, k)", body)
+        return _function("**OPTIONS", "rhs(t, w, y, k)", body)
 
     def lane_rhs(self, fluid: Mapping[Symbol, Expr], rates: Sequence[Expr], dosed: Sequence[str]) -> list[str]:
         """The rates of a group at the fraction `c` of its step, from U to F; and what brings the constants they use."""
@@ -173,8 +182,8 @@ class _Writer:
         ]
         fetched = [f"w[{places[s]} * LANES + lane] = {array}[p, {i}]" for array, s, i in sources if s in used]
         return [
-            _function('error_model="numpy"', "rhs(c, w)", body),
-            _function('error_model="numpy"', "fetch_constants(lane, p, w, parameters, derived)", fetched or ["pass"]),
+            _function("**OPTIONS", "rhs(c, w)", body),
+            _function("**OPTIONS", "fetch_constants(lane, p, w, parameters, derived)", fetched or ["pass"]),
         ]
 
     def jac(
@@ -183,7 +192,7 @@ class _Writer:
         """The derivatives of the rates by state and time; those that are 0 stay as the work array was made."""
         targets = {f"w[J + {i * len(self.states) + j}]": e for (i, j), e in entries.items()}
         targets |= {f"w[FT + {i}]": e for i, e in by_time.items()}
-        return _function('error_model="numpy"', "jac(t, w, y)", self._body(fluid, targets, self._in_work_array()))
+        return _function("**OPTIONS", "jac(t, w, y)", self._body(fluid, targets, self._in_work_array()))
 
     def _in_work_array(self) -> dict[Symbol, str]:
         stored = {s: f"w[y + {i}]" for s, i in self.states.items()}
@@ -197,7 +206,7 @@ class _Writer:
         body = self._body(fluid, {f"out[{i}, j]": e for i, e in enumerate(seen)}, stored)
         body = ["t = time[j]", "p = j // samples", *body]
         return _function(
-            'OBSERVE_SIGNATURE, nogil=True, error_model="numpy", cache=True',
+            "OBSERVE_SIGNATURE, **OPTIONS",
             "observe(time, values, parameters, derived, samples, out)",
             ["for j in range(time.shape[0]):", *(f"    {line}" for line in body)],
         )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mesotrial.engine.backend import Run, tolerances
-from mesotrial.engine.cache import load_or_build, machine
+from mesotrial.engine.cache import load_or_build
+from mesotrial.engine.machine_code import machine
 from mesotrial.engine.state import Floats, State
 
 if TYPE_CHECKING:
@@ -53,22 +54,23 @@ class NumbaBackend:
                 return generate(load_model(model), observables, inputs, dosed, method)
             return generate(model, observables, inputs, dosed, method)
 
-        self._kernel, layout, self.from_cache = load_or_build(key, write)
+        self._code, layout, self.from_cache = load_or_build(key, write)
         self.model_states = frozenset(layout["model_states"])
         self.states = tuple(layout["states"])
         self.dead = frozenset(layout["dead"])
         self.exponents = tuple(layout["exponents"])
         self.threads = threads or _available_cores()
         self._n_derived = int(layout["n_derived"])
+        self._work, self._desk = int(layout["work"]), int(layout["desk"])
         self._n_observables = len(observables)
         self._rtol, self._atol, self._max_steps = float(rtol), tolerances(atol, self.states), int(max_steps)
-        self._max_step_days = np.inf  # finite only in the test of the convergence order
+        self._max_step_days = float(np.inf)  # finite only in the test of the convergence order
 
     def start(self, parameters: Floats) -> tuple[Floats, Floats]:
         """Return `derived` and the initial values."""
         n = len(parameters)
         derived, values = np.empty((n, self._n_derived)), np.empty((n, len(self.states)))
-        self._kernel.start(parameters, derived, values)
+        self._code.call("start", parameters, derived, values)
         return derived, values
 
     def advance(self, run: Run) -> None:
@@ -81,8 +83,8 @@ class NumbaBackend:
         options = (self._rtol, self._atol, self._max_steps, self._max_step_days)
 
         def move(first: int, last: int) -> None:
-            work = np.zeros(self._kernel.WORK), np.zeros(self._kernel.DESK, dtype=np.int64)
-            self._kernel.advance(first, last, *arrays, *options, *work)
+            work = np.zeros(self._work), np.zeros(self._desk, dtype=np.int64)
+            self._code.call("advance", first, last, *arrays, *options, *work)
 
         n = len(run.time)
         threads = min(self.threads, n // _SMALLEST_SHARE)
@@ -106,7 +108,7 @@ class NumbaBackend:
     def observe(self, time: Floats, values: Floats, state: State, samples: int) -> Floats:
         """Return every observable (n_observables, len(time))."""
         out = np.empty((self._n_observables, len(time)))
-        self._kernel.observe(time, values, state.parameters, state.derived, samples, out)
+        self._code.call("observe", time, values, state.parameters, state.derived, samples, out)
         return out
 
 

@@ -22,8 +22,8 @@ from numba.core.typing.templates import ConcreteTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
 from numba.np.arrayobj import make_array
 
-LANES = 8
-"""patients side by side; one AVX-512 register, two of AVX2"""
+from mesotrial.engine.backend import LANES
+
 _DOUBLE, _INTEGER = ir.DoubleType(), ir.IntType(64)
 _VECTOR, _WHOLE = ir.VectorType(_DOUBLE, LANES), ir.VectorType(_INTEGER, LANES)
 _TRUTH = ir.VectorType(ir.IntType(1), LANES)
