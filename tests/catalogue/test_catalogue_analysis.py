@@ -52,6 +52,7 @@ def test_tests_are_read() -> None:
     [
         ("{alpha: 1.2}", "analysis.alpha", "must be less than 0.5"),
         ("{alpha: 0}", "analysis.alpha", "must be more than 0"),
+        ("{events: 200}", "analysis.events", "cannot come from 200 patients"),
         ("{power: 0.01}", "analysis.power", "must be more than alpha"),
         ("{power: 1}", "analysis.power", "must be less than 1"),
         ("{comparator: chem}", "analysis.comparator", "did you mean chemo"),

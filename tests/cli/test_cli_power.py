@@ -55,6 +55,38 @@ def test_a_bad_design_is_one_message_and_exit_code_2(
     assert "Traceback" not in asked.err
 
 
+@pytest.mark.parametrize("verb", ["explain", "run", "power"])
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("alpha: 0.025", "alpha: 1.2", "line 46, analysis.alpha: must be less than 0.5"),
+        (
+            "- fraction: 0.5",
+            "- fraction: 0.9",
+            "line 51, analysis.looks[1]: comes at 300 events, not after the look before it",
+        ),
+        ("n: 300", "n: 0", "line 18, arms[0].n: must be at least 1"),
+        (
+            "like: checkmate743",
+            "like: checkmate743\n  epithelioid: 1",
+            "line 33, randomisation.strata[0]: a stratum of histology has nobody in it",
+        ),
+        ("events: 400", "events: 700", "analysis.events: 700 cannot come from 600 patients"),
+    ],
+)
+def test_what_no_trial_can_be_is_one_message_and_exit_code_2_from_every_command(
+    command: Command, tmp_path: Path, verb: str, old: str, new: str, message: str
+) -> None:
+    text = (EXAMPLES / "phase3_power.yaml").read_text(encoding="utf-8")
+    assert old in text
+    file = tmp_path / "bad.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    asked = command(verb, str(file))
+    assert asked.code == 2
+    assert len(asked.err.strip().splitlines()) == 1
+    assert message in asked.err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -60,8 +60,8 @@ class ExpectedArm:
 
 @dataclass(frozen=True)
 class Contrast:
-    """One arm against another in OS or PFS: expected events of both, the simulated hazard ratio with its 95 % interval, and the power of a
-    two-sided log-rank test at `alpha`, whose chance is `power` for that ratio and 80 % for the ratio `detectable`.
+    """One arm against another in OS or PFS: expected events of both, the simulated hazard ratio with its 95 % interval, and a log-rank test at two-sided
+    `alpha`: its chance to find that `arm` does better is `power` for that ratio, and 80 % for the ratio `detectable`.
     """
 
     parameter: str
@@ -137,22 +137,10 @@ def events_over_time(design: Design, tables: Mapping[str, pl.DataFrame], paramet
         .filter((pl.col("PARAMCD") == parameter) & (pl.col("CNSR") == 0))
         .join(tables["adsl"].select("USUBJID", "ENRLMO"), on="USUBJID")
     )
-    entry = _entry_months(design, rows["ENRLMO"].to_numpy())
-    rows = rows.select("TRT01P", month=pl.Series(entry) + pl.col("AVAL")).sort("month")
+    rows = rows.select("TRT01P", month=pl.col("ENRLMO") + pl.col("AVAL")).sort("month")
     weights = [sizes[arm] / simulated[arm] for arm in rows["TRT01P"].to_list()]
     end = design.accrual_months + design.follow_up_months
     return EventsOverTime(parameter, rows["month"].to_numpy(), np.array(weights, dtype=float), end)
-
-
-def _entry_months(design: Design, months: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return when patients enter who were simulated to enter evenly: as the analysis plan's accrual says, where it says anything."""
-    if design.analysis is None or not design.analysis.accrual or not design.accrual_months:
-        return months
-    from mesotrial.analysis.power.planning import accrual_of
-
-    total = sum(arm.n for arm in design.arms)
-    accrual = accrual_of(design, design.analysis, total)
-    return np.array([accrual.expected_months(total * month / design.accrual_months) for month in months], dtype=float)
 
 
 def expected_arms(design: Design, tables: Mapping[str, pl.DataFrame]) -> tuple[ExpectedArm, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mesotrial.catalogue.design import STRATA
 from mesotrial.trial.tables import DAYS_PER_MONTH
 
 if TYPE_CHECKING:
@@ -92,18 +93,12 @@ def _sizes(design: Design) -> Iterator[Misgiving]:
 
 def _strata(design: Design) -> Iterator[Misgiving]:
     """Strata with nobody or hardly anybody in them, and blocks that are never filled."""
-    people = design.population
-    shares = {
-        "histology": people.epithelioid,
-        "sex": people.female,
-        "ecog": people.ecog_ge1,
-        "pdl1": people.pdl1_ge1,
-    }
     names = design.randomisation.strata
     total = sum(arm.n for arm in design.arms)
     smallest = float(total)
     for place, name in enumerate(names):
-        least = min(shares[name], 1 - shares[name])
+        share = getattr(design.population, STRATA[name])
+        least = min(share, 1 - share)
         smallest *= least
         if least * total < 0.5:
             yield Misgiving("empty_stratum", f"randomisation.strata[{place}]", f"one side of {name} has nobody in it")
@@ -238,11 +233,16 @@ def _never_reached(expected: Expectation) -> Iterator[Misgiving]:
 def _no_power(contrasts: Sequence[Contrast]) -> Iterator[Misgiving]:
     for one in contrasts:
         if one.power < _LITTLE_POWER:
+            worse = (
+                f"; {one.arm!r} does worse: if it is the comparator, say so (analysis.comparator)"
+                if one.lower > 1
+                else ""
+            )
             yield Misgiving(
                 "no_power",
                 "arms",
                 f"{one.parameter}, {one.arm!r} against {one.other!r}: about {one.events:.0f} events find a hazard ratio of {one.detectable:.2f} four times in "
-                f"five; the simulated one is {one.ratio:.2f} ({one.lower:.2f} to {one.upper:.2f}), found in {one.power:.0%} of trials",
+                f"five; the simulated one is {one.ratio:.2f} ({one.lower:.2f} to {one.upper:.2f}), found in {one.power:.0%} of trials{worse}",
             )
 
 

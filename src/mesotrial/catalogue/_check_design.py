@@ -16,7 +16,7 @@ from mesotrial.catalogue._yaml import Path as FieldPath
 from mesotrial.catalogue.errors import RegimenError
 from mesotrial.catalogue.regimen import COUNTS, Regimen
 
-__all__ = ["check_arms", "check_continuous", "check_scans"]
+__all__ = ["check_arms", "check_continuous", "check_scans", "check_strata"]
 
 DAYS_PER_MONTH = 30.4375
 # Beyond what any person has: they catch a slipped decimal point or another unit.
@@ -46,6 +46,18 @@ def check_continuous(document: Document, name: str, spec: d.Continuous) -> None:
     if spec.low < least or spec.high > most:
         wrong = f"low {spec.low:g}" if spec.low < least else f"high {spec.high:g}"
         raise document.error(path, f"{wrong} is not possible; {name} lies between {least:g} and {most:g}")
+
+
+def check_strata(document: Document, strata: Sequence[str], population: d.Population) -> None:
+    """Refuse a stratum that nobody can be in."""
+    for i, name in enumerate(strata):
+        share = getattr(population, d.STRATA[name])
+        if share in (0, 1):
+            raise document.error(
+                ("randomisation", "strata", i),
+                f"a stratum of {name} has nobody in it: population.{d.STRATA[name]} is {share:g}; "
+                f"take {name} out of the strata, or change the population",
+            )
 
 
 def check_arms(document: Document, arms: Sequence[d.Arm], follow_up_months: float) -> None:

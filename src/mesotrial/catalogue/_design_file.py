@@ -171,7 +171,10 @@ class DesignFile(FileModel):
     randomisation: RandomisationFile | None = Field(None, description="ratio, strata and block")
     scans: ScansFile = Field(description="every_weeks, and how scans are read")
     follow_up_months: MonthsAfter = Field(description="months from the last patient in to the end of the trial")
-    accrual_months: Months = Field(d.Design.accrual_months, description="months from the first to the last patient in")
+    accrual_months: Months = Field(
+        d.Design.accrual_months,
+        description="months from the first to the last patient in; follows from analysis.accrual where that is given",
+    )
     censoring: Literal["fda", "ema"] = Field(
         d.Design.censoring, description="rules that censor progression-free survival"
     )

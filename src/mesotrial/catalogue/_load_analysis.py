@@ -43,6 +43,10 @@ def read_analysis(document: Document, arms: Sequence[Arm], randomisation: Random
     )
     if plan.power <= plan.alpha:
         raise document.error((*_TOP, "power"), f"must be more than alpha ({plan.alpha:g}), not {plan.power:g}")
+    if plan.events is not None and plan.events >= (total := sum(arm.n for arm in arms)):
+        raise document.error(
+            (*_TOP, "events"), f"{plan.events} cannot come from {total} patients; give fewer events or more patients"
+        )
     if plan.one_arm is None and len(arms) < 2:
         raise document.error(
             _TOP,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
 
 from mesotrial.catalogue import design as d
 from mesotrial.catalogue._build import build, built
-from mesotrial.catalogue._check_design import check_arms, check_continuous, check_scans
+from mesotrial.catalogue._check_design import check_arms, check_continuous, check_scans, check_strata
 from mesotrial.catalogue._load_analysis import read_analysis
 from mesotrial.catalogue._sources import packaged, packaged_names, read_text
 from mesotrial.catalogue._yaml import Document, dotted, read_yaml
 from mesotrial.catalogue._yaml import Path as FieldPath
+from mesotrial.catalogue.analysis_plan import entry_month
 from mesotrial.catalogue.errors import CatalogueError, RegimenError, UnknownNameError, nearest
 from mesotrial.catalogue.evidence import published_results
 from mesotrial.catalogue.names import find, names
@@ -95,6 +96,10 @@ def _build_design(document: Document, source: str) -> d.Design:
     if data.get("evidence_trial"):
         given["evidence_trial"] = _evidence_trial(document, data["evidence_trial"])
     design: d.Design = build(d.Design, data, **given)
+    if design.analysis is not None and design.analysis.accrual:
+        months = entry_month(design.analysis.accrual, sum(arm.n for arm in arms))
+        design = replace(design, accrual_months=months)
+    check_strata(document, randomisation.strata, design.population)
     check_arms(document, arms, design.follow_up_months)
     check_scans(document, arms, design.scans, design.accrual_months, design.follow_up_months)
     return design

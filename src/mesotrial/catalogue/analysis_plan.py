@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +12,7 @@ from mesotrial.catalogue.errors import CatalogueError
 
 __all__ = [
     "AccrualPeriod", "AnalysisPlan", "Crossover", "DropArms", "Efficacy", "Futility", "HistoricalTrial", "Look", "OneArm", "Prior", "Reestimation", "TestSpec",
-    "read_test",
+    "entry_month", "read_test",
 ]  # fmt: skip
 
 SpendingKind = Literal["obrien_fleming", "pocock", "hwang_shih_decani", "power"]
@@ -65,6 +66,17 @@ class AccrualPeriod:
 
     months: float
     per_month: float
+
+
+def entry_month(accrual: Sequence[AccrualPeriod], patients: float) -> float:
+    """Return by when so many ``patients`` are expected to enter, in months."""
+    begun, left = 0.0, float(patients)
+    for period in accrual[:-1]:
+        if left <= period.months * period.per_month:
+            return begun + left / period.per_month
+        left -= period.months * period.per_month
+        begun += period.months
+    return begun + left / accrual[-1].per_month
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ __all__ = [
     "STRATA", "AfterProgression", "Alternative", "Arm", "Continuous", "Design", "Population", "Randomisation", "Scans", "SecondLine", "StopRules",
 ]  # fmt: skip
 
-STRATA = ("histology", "sex", "ecog", "pdl1")
+# what patients are stratified by, and which of the population's shares says how many are on one side
+STRATA: Mapping[str, str] = {"histology": "epithelioid", "sex": "female", "ecog": "ecog_ge1", "pdl1": "pdl1_ge1"}
 _EVERY = re.compile(r"(\d+(?:\.\d+)?)(?: to (\d+(?:\.\d+)?)w then (\d+(?:\.\d+)?))?", re.ASCII)
 
 

@@ -61,11 +61,20 @@ def enroll_rate(design: Design, tables: Mapping[str, pl.DataFrame], patients: in
     """Return gsDesign2's table of enrolment for `patients` in all arms: stratum, duration (months), rate (patients a month of all arms together)."""
     import polars as pl
 
-    months = max(design.accrual_months, _LEAST_MONTHS)
+    from mesotrial.analysis.power import Accrual
+    from mesotrial.analysis.power.planning import accrual_of
+
+    if design.analysis is not None and design.analysis.accrual:
+        accrual = accrual_of(design, design.analysis, patients)
+    else:
+        months = max(design.accrual_months, _LEAST_MONTHS)
+        accrual = Accrual((months,), (patients / months,))
     subjects = tables["adsl"].with_columns(_stratum(design))
-    share = patients / subjects.height
-    counts = subjects.group_by("stratum").agg(rate=pl.len() * share / months).sort("stratum")
-    return counts.select("stratum", pl.lit(months).alias("duration"), "rate")
+    shares = subjects.group_by("stratum").agg(share=pl.len() / subjects.height).sort("stratum")
+    periods = pl.DataFrame(accrual.enroll_rate(patients)).select("duration", "rate")
+    return shares.join(periods, how="cross", maintain_order="left_right").select(
+        "stratum", "duration", pl.col("rate") * pl.col("share")
+    )
 
 
 def fail_rate(

@@ -74,6 +74,7 @@ class Evaluator:
             design.scans,
             design.censoring,
             design.accrual_months,
+            () if design.analysis is None else design.analysis.accrual,
             design.follow_up_months,
         )
         if key not in self._kept:
@@ -85,7 +86,7 @@ class Evaluator:
     def _simulate(self, design: Design, place: int) -> Patients:
         from mesotrial.population import draw_cohort
         from mesotrial.trial.records import join_tables
-        from mesotrial.trial.simulate import CHUNK, simulate_chunk
+        from mesotrial.trial.simulate import CHUNK, entry_months, simulate_chunk
 
         parts, draws = [], []
         for start in range(0, self.size, CHUNK):
@@ -99,8 +100,8 @@ class Evaluator:
                 numbers=np.arange(start, min(start + CHUNK, self.size)),
             )
             # power depends on how long patients are followed; other objectives look at everybody from the first day on
-            accrual = design.accrual_months if self.aim.needs_control else 0.0
-            enrolment = cohort.uniforms("enrolment", 1)[:, 0] * accrual
+            shares = cohort.uniforms("enrolment", 1)[:, 0]
+            enrolment = entry_months(design, shares) if self.aim.needs_control else np.zeros(len(cohort))
             parts.append(simulate_chunk(design, place, cohort, enrolment, self.model, traced=0))
             draws.append(cohort.draw)
         return patients_of(join_tables(parts), np.concatenate(draws))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from mesotrial.catalogue.analysis_plan import entry_month
+from mesotrial.catalogue.design import STRATA
 from mesotrial.population import Cohort, ParameterSet, draw_cohort, load_ensemble
 from mesotrial.trial.conduct import OBSERVABLES, Clinic, conduct
 from mesotrial.trial.parts import NoStore, Part, Store, parts_of
@@ -48,7 +50,6 @@ _TRACED = 6
 _TRIAL, _BANK, _LOW, _HIGH = 0, 1, 2, 3
 _WORDS = ("Trial", "Bank", "Low end of what is not known", "High end of what is not known")
 _DAYS_PER_YEAR = 365.25
-_STRATA = {"histology": "epithelioid", "sex": "female", "ecog": "ecog_ge1", "pdl1": "pdl1_ge1"}
 _IMMUNE_STATES = ("cd8_circulating", "cd8_tumour", "cd8_exhausted", "antigen")
 _RTOL = 1e-5
 
@@ -266,7 +267,7 @@ def _enrolled(
         if design.randomisation.strata:
             people = _draw(design, model.drugs, parameters, seed=seed, replicate=replicate, numbers=numbers)
             for name in design.randomisation.strata:
-                stratum = 2 * stratum + people.covariates[_STRATA[name]].astype(np.int64)
+                stratum = 2 * stratum + people.covariates[STRATA[name]].astype(np.int64)
         return stratum
 
     ratio = design.randomisation.ratio if len(set(sizes)) > 1 else [1] * len(sizes)
@@ -278,11 +279,19 @@ def _simulate_part(
 ) -> dict[str, pl.DataFrame]:
     cohort = _draw(design, model.drugs, parameters, seed=seed, replicate=group.people, numbers=part.numbers)
     cohort = replace(cohort, inputs={**cohort.inputs, **translation_inputs(model, len(cohort), group.level)})
-    # Enrolment is steady, and in no order of the numbers, so that nobody's month depends on how many there are.
-    enrolment = cohort.uniforms("enrolment", 1)[:, 0] * design.accrual_months
+    # Enrolment is in no order of the numbers, so that nobody's month depends on how many there are.
+    enrolment = entry_months(design, cohort.uniforms("enrolment", 1)[:, 0])
     return simulate_chunk(
         design, part.arm, cohort, enrolment, model, traced=max(0, min(_TRACED - part.first, len(part)))
     )
+
+
+def entry_months(design: Design, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return when patients enter, by the share of all patients who came before them: steadily, or as `analysis.accrual` says."""
+    if design.analysis is None or not design.analysis.accrual:
+        return shares * design.accrual_months
+    patients = shares * sum(arm.n for arm in design.arms)
+    return np.array([entry_month(design.analysis.accrual, float(before)) for before in patients])
 
 
 def simulate_chunk(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mesotrial.analysis.power.bank import Bank
 from mesotrial.catalogue import TestSpec
+from mesotrial.catalogue.analysis_plan import AccrualPeriod, entry_month
 
 __all__ = ["Accrual", "Conduct", "Resampled", "resample_trials"]
 
@@ -33,17 +34,14 @@ class Accrual:
     ends: tuple[float, ...]
     per_month: tuple[float, ...]
 
-    def expected_months(self, patients: int) -> float:
+    def expected_months(self, patients: float) -> float:
         """Return when the last of `patients` is expected to enter."""
-        begun, left = 0.0, float(patients)
-        for end, rate in zip(self.ends[:-1], self.per_month[:-1], strict=True):
-            if left <= (end - begun) * rate:
-                break
-            left -= (end - begun) * rate
-            begun = end
-        else:
-            return begun + left / self.per_month[-1]
-        return begun + left / rate
+        begins = (0.0, *self.ends)
+        periods = (
+            AccrualPeriod(end - begun, rate)
+            for begun, end, rate in zip(begins, self.ends, self.per_month, strict=False)
+        )
+        return entry_month(tuple(periods), patients)
 
     def enroll_rate(self, patients: int) -> list[dict[str, float | str]]:
         """Return gsDesign2's table: `stratum`, `duration` (months) and `rate` (a month), up to the last patient expected."""
