@@ -186,5 +186,7 @@ def _power(
         np.concatenate([event, other_event]),
         np.arange(len(patients) + len(control)) < len(patients),
     )
+    if found.value >= 1:
+        return 0.0  # a test may reject, but for the worse arm
     events = sizes[0] * float(event.mean()) + sizes[1] * float(other_event.mean())
     return log_rank_power(found.value, min(events, final), sizes[0] / sum(sizes), alpha)
