@@ -4,6 +4,6 @@ Pages are plain HTML made on the server and a little script of our own; everythi
 time is a job in a process of its own, and a job is a folder of a run: see `mesotrial.run`.
 """
 
-from mesotrial.app.server import Settings, create_app, serve
+from mesotrial.app.server import Settings, create_app, exposure, serve
 
-__all__ = ["Settings", "create_app", "serve"]
+__all__ = ["Settings", "create_app", "exposure", "serve"]

@@ -53,10 +53,9 @@ def main() -> None:
             sys.stdin.buffer.read(8 * MOST_LETTERS).decode("utf-8", errors="replace"), "your design"
         )
         answer = {"name": design.name, "yaml": design.to_yaml()}
+        lines = [line for arm in design.arms for line in (arm, arm.second_line) if line is not None]
         regimens = [
-            one
-            for arm in design.arms
-            for one in (*arm.regimens, *(r for choice in arm.one_of for r in choice.regimens))
+            one for line in lines for one in (*line.regimens, *(r for choice in line.one_of for r in choice.regimens))
         ]
         if len(design.arms) > MOST_ARMS or len(regimens) > MOST_REGIMENS:
             answer = {"error": f"at most {MOST_ARMS} arms with {MOST_REGIMENS} regimens in all are simulated here"}

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Snippet", "command_line", "comparison_code", "python_call", "run_code"]
+__all__ = ["Snippet", "command_line", "comparison_code", "list_code", "python_call", "run_code"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,12 @@ def comparison_code(therapies: list[str], patient: str, people: int, seed: int) 
         "compare", *therapies, "--patient", patient, "--people", str(people), "--seed", str(seed), "--json"
     )
     return [Snippet("Command line", "shell", command), Snippet("Python", "python", python)]
+
+
+def list_code(what: str, call: str) -> list[Snippet]:
+    """Return what lists a part of the catalogue; `call` is that of Python."""
+    python = f"from mesotrial import {call.partition('(')[0]}\n\nfor one in {call}:\n    print(one)\n"
+    return [Snippet("Command line", "shell", command_line("list", what, "--json")), Snippet("Python", "python", python)]
 
 
 def python_call(name: str, *arguments: Any, **options: Any) -> str:

@@ -253,7 +253,7 @@ def _option(option: Mapping[str, Any], place: int) -> dict[str, Any]:
     }
 
 
-def _published(row: Mapping[str, Any]) -> dict[str, str]:
+def _published(row: Mapping[str, Any]) -> dict[str, Any]:
     from mesotrial.analysis.codes import is_rate
 
     rate = is_rate(row["code"])
@@ -273,13 +273,13 @@ def _published(row: Mapping[str, Any]) -> dict[str, str]:
     name = names.get(row["code"]) or f"{kinds.get(row['code'], row['code'])} {row['time_months']:g} months"
     who = "" if row["subgroup"] in ("all", None) else str(row["subgroup"]).replace("_", " ")
     interval = "" if row["published_lo"] is None else f"{value('published_lo')} to {value('published_hi')}"
-    source = str(row["source"]) + ("" if row.get("checked", True) else " (not yet checked at source)")
     return {
         "name": name,
         "who": who,
         "value": value("published"),
         "interval": interval.replace(" of 100 to", " to"),
-        "source": source,
+        "source": str(row["source"]),
+        "checked": row.get("checked", True),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ROUTES", "prepare_scoreboard"]
 
 _PEOPLE = 500
-_DRUGS, _LINE = ("ipilimumab", "nivolumab"), "first"
+_TREATMENT, _DRUGS, _LINE = "nivolumab + ipilimumab", ("ipilimumab", "nivolumab"), "first"
 _MOST_INPUTS = 12
 _FAMILIES = {"response": "Response", "pfs": "Progression", "os": "Survival", "toxicity": "Side effects"}
 
@@ -45,6 +46,11 @@ def _page(request: Request) -> Response:
             "Python",
             "python",
             f"from mesotrial.validate import validate\n\nboard = validate(patients_per_arm={_PEOPLE}, seed=1)\n",
+        ),
+        Snippet(
+            "What a result hangs on, in Python",
+            "python",
+            f"from mesotrial.app.inside import Case, sensitivity\n\nsensitivity(Case({json.dumps(_TREATMENT)}, {json.dumps(_LINE)}))\n",
         ),
     ]
     return page(
@@ -214,7 +220,7 @@ async def _sensitivity(request: Request) -> Response:
 
     laboratory = request.app.state.laboratory
     await laboratory.once((*_DRUGS, _LINE), prepare, _DRUGS, _LINE)
-    found = await laboratory.quick(sensitivity, Case("nivolumab + ipilimumab", _LINE))
+    found = await laboratory.quick(sensitivity, Case(_TREATMENT, _LINE))
     rows = [
         {**one, "label": LABELS.get(one["name"], (one["name"].replace("_", " ").capitalize(),))[0]}
         for one in found[:_MOST_INPUTS]

@@ -44,6 +44,15 @@ LABELS = {
     "dead_clearance": ("Clearing of dead cells", "dead cells still show on a scan, per day"),
     "ctla4_cost": ("Brake of CTLA-4", "on the training of T cells"),
     "stroma_fraction": ("Scar tissue", "share of the tumour that never shrinks"),
+    "escape_selection": ("New hidden cells", "share of the killing by T cells that leaves a hidden cell behind"),
+    "antigen_half": ("Dying tumour that trains T cells", "share dying a day that half trains new T cells"),
+    "reinvigoration_rate": ("Recovery from exhaustion", "how fast tired T cells recover without the brake, per day"),
+    "kill_inhibition": ("Brake of PD-1", "share of the killing that a full brake holds back"),
+    "cytostasis_max": ("Growth held back by interferon", "largest share of growth that T cells' interferon holds back"),
+    "interferon_half": ("T cells for half the interferon", "working T cells at half of the interferon's effect, million/mL"),
+    "resistance_rate": ("Resistance to chemotherapy", "how fast it builds up, per day"),
+    "vascular_max": ("Need of new vessels", "largest share of growth that a drug against vessels holds back"),
+    "lymphocyte_sensitivity": ("Lymphocytes and chemotherapy", "killing of lymphocytes by a full cycle, per day"),
 }
 _FIRST = ("initial_volume", "growth_rate", "priming_strength", "pdl1_baseline", "exhaustion_rate", "escape_fraction")
 _STORIES: tuple[tuple[str, dict[str, float]], ...] = (
@@ -175,7 +184,7 @@ def _page(request: Request) -> Response:
     place = treatment_place(therapy_from_text(case.treatment).drugs) if case.treatment else 4
     unknown = [one for one in sliders if one.name.startswith("translation_")]
     known = [one for one in sliders if one not in unknown]
-    names = [name for name in _drugs(case.treatment) if load_drug(name).exploratory]
+    exploratory = [one for one in map(load_drug, _drugs(case.treatment)) if one.exploratory]
     stories = [
         (
             words,
@@ -192,7 +201,7 @@ def _page(request: Request) -> Response:
     return page(
         request, "patient.html.j2", title="Inside one patient", case=case, place=place, none=_NONE, treatments=treatment_names(),
         first=[one for one in known if one.name in _FIRST], more=[one for one in known if one.name not in _FIRST], stories=stories,
-        unknown=unknown, exploratory=names,
+        unknown=unknown, exploratory=exploratory,
         lines=_LINES, histologies=_HISTOLOGIES, code=_code(case),
     )  # fmt: skip
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["Settings", "create_app", "serve"]
+__all__ = ["Settings", "create_app", "exposure", "serve"]
 
 _WILDCARDS = ("0.0.0.0", "::", "")
+_OURS = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,16 @@ def create_app(settings: Settings) -> Guard:
     app.state.settings, app.state.jobs, app.state.laboratory = settings, jobs, laboratory
     hosts = {*settings.public_names, *(() if settings.host in _WILDCARDS else (settings.host,))}
     return Guard(app, hosts, any_host=settings.host in _WILDCARDS and not settings.public_names)
+
+
+def exposure(settings: Settings) -> str:
+    """Return a plain warning where others can reach the explorer, empty where only this machine can."""
+    if settings.host in _OURS:
+        return ""
+    warning = f"listening on {settings.host or 'every address'}: whoever can reach this machine can open these pages, see every run and start runs."
+    if settings.host in _WILDCARDS and not settings.public_names:
+        warning += " It answers to any name, so a hostile site can reach it through the browser of somebody near; give the name that people use with --public-name NAME."
+    return f"{warning} There are no accounts and no encryption: put a proxy with TLS, and where wanted a log-in, in front."
 
 
 def serve(settings: Settings, announce: Callable[[str], object], *, open_browser: bool = False) -> None:

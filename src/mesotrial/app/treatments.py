@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from mesotrial.app.bounds import Refused, choice, text
-from mesotrial.app.code import Snippet, command_line
+from mesotrial.app.code import Snippet, command_line, list_code
 from mesotrial.app.cycle import STEPS, Step, cycle_drawing, steps_of
 from mesotrial.app.listing import ListedTrial, slug, trials_with
 from mesotrial.app.pages import fields_of, page, picture
@@ -281,7 +281,7 @@ def _list(request: Request) -> Response:
     targets = sorted({one.target for one in everything if one.target and "," not in one.target})
     return page(
         request, "treatments.html.j2", title="Treatments", found=found, total=len(everything), q=wanted, chosen=chosen,
-        founded=FOUNDED, steps=STEPS, targets=targets,
+        founded=FOUNDED, steps=STEPS, targets=targets, code=list_code("therapies", 'entries("therapy")'),
     )  # fmt: skip
 
 
@@ -359,7 +359,7 @@ def _statements(request: Request) -> Response:
     counts = {one: sum(item.verdict == one for item in statements()) for one in _VERDICTS}
     return page(
         request, "statements.html.j2", title="Statements of a patient page", found=found, q=wanted, topic=topic, verdict=verdict,
-        topics=topics, counts=counts, source=PATIENT_PAGE,
+        topics=topics, counts=counts, source=PATIENT_PAGE, code=list_code("statements", "statements()"),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,8 @@ from starlette.routing import Route
 
 from mesotrial.app.bounds import Refused, choice, text, whole
 from mesotrial.app.check import MOST_LETTERS, check_design
-from mesotrial.app.code import command_line, run_code
-from mesotrial.app.listing import listed_trials, slug, trial_named
+from mesotrial.app.code import Snippet, command_line, list_code, run_code
+from mesotrial.app.listing import ListedTrial, listed_trials, slug, trial_named
 from mesotrial.app.pages import fields_of, form_of, page, picture
 from mesotrial.app.runs import folder_of, listed_runs
 
@@ -53,7 +54,7 @@ def _trials(request: Request) -> Response:
     ]
     return page(
         request, "trials.html.j2", title="Trials", trials=found, q=wanted, line=setting, runs_only=runnable,
-        total=len(listed_trials()), runs=listed_runs(request)[:8],
+        total=len(listed_trials()), runs=listed_runs(request)[:8], code=list_code("trials", 'entries("trial")'),
     )  # fmt: skip
 
 
@@ -67,9 +68,14 @@ def _trial(request: Request) -> Response:
         title=trial.entry.name,
         trial=trial,
         key=trial.entry.key,
-        results=_results(trial.rows),
-        **(_design(trial.design, own=False) if trial.design else {"design": None}),
+        results=_results(trial),
+        **(_design(trial.design, own=False) if trial.design else {"design": None, "code": _shown_code(trial.entry.name)}),
     )
+
+
+def _shown_code(name: str) -> list[Snippet]:
+    python = f"from mesotrial import find, published_results\n\nname = {json.dumps(name)}\nfind(name)\npublished_results(name)\n"
+    return [Snippet("Command line", "shell", command_line("show", name)), Snippet("Python", "python", python)]
 
 
 def _design(design: Design, *, own: bool) -> dict[str, Any]:
@@ -100,13 +106,15 @@ def _timeline(design: Design) -> str:
         return _drawn[yaml]
 
 
-def _results(rows: tuple[PublishedResult, ...]) -> list[tuple[str, list[PublishedResult]]]:
-    """Return published results of all patients by arm, and those of subgroups after them."""
+def _results(trial: ListedTrial) -> list[tuple[str, list[PublishedResult]]]:
+    """Return published results of all patients by arm, in the words of the design, and those of subgroups after them."""
+    labels = {arm.name: arm.label for arm in trial.design.arms} if trial.design else {}
     groups: dict[str, list[PublishedResult]] = {}
-    for row in sorted(rows, key=lambda row: (row.subgroup_code not in ("", "all"), not row.scored)):
+    for row in sorted(trial.rows, key=lambda row: (row.subgroup_code not in ("", "all"), not row.scored)):
         if row.superseded_by or row.role == "none":
             continue
-        name = f"{row.arm} compared with {row.comparator}" if row.comparator else row.arm
+        arm, other = (labels.get(name, name) for name in (row.arm, row.comparator))
+        name = f"{arm} compared with {other}" if other else arm
         groups.setdefault(name or "All patients", []).append(row)
     return list(groups.items())
 

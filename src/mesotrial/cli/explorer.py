@@ -52,7 +52,8 @@ def explorer(
     - `mesotrial app --port 9000 --no-browser`
     - `mesotrial app --runs /data/runs --public-name mesotrial.example.org`  (behind a proxy)
     """
-    from mesotrial.app import Settings, serve
+    from mesotrial.app import Settings, exposure, serve
+    from mesotrial.cli.output import console
     from mesotrial.run import RequestError
 
     def announce(where: str) -> None:
@@ -67,12 +68,11 @@ def explorer(
         runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(f"cannot make the folder {runs}: {error.strerror}; give another (--runs)") from None
+    settings = Settings(runs.resolve(), host, port, tuple(public_name or ()), prepare)
+    if warning := exposure(settings):
+        console(error=True).print(f"Warning: {warning}", style="bold")
     try:
-        serve(
-            Settings(runs.resolve(), host, port, tuple(public_name or ()), prepare),
-            announce,
-            open_browser=not no_browser,
-        )
+        serve(settings, announce, open_browser=not no_browser)
     except OSError as error:
         raise RequestError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}; give another (--port)"

@@ -99,7 +99,7 @@ all("[data-sensitivity]", async (box) => {
     const share = (value) => `${(48 * Math.abs(value)) / most}%`;
     const table = document.createElement("table");
     table.className = "tornado";
-    table.innerHTML = "<thead><tr><th scope='col'>Quantity</th><th scope='col' class='n'>Less of it</th><th scope='col' class='n'>More of it</th><th scope='col'><span class='hidden'>Drawn</span></th></tr></thead><tbody></tbody>";
+    table.innerHTML = "<thead><tr><th scope='col'>Quantity</th><th scope='col' class='n less'>Less of it</th><th scope='col' class='n more'>More of it</th><th scope='col'><span class='hidden'>Drawn</span></th></tr></thead><tbody></tbody>";
     rows.forEach((row) => {
       const line = table.tBodies[0].insertRow();
       const name = document.createElement("th");

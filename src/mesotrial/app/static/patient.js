@@ -162,7 +162,7 @@
     const least = Math.min(...volume.filter((value) => value !== null)), when = day[volume.indexOf(least)];
     const parts = [`The tumour starts at ${Math.round(start)} mL`];
     parts.push(least < 0.97 * start ? `is smallest, ${Math.round(least)} mL, after ${months(when)} months` : "never gets smaller");
-    parts.push(response ? `a scan after ${months(response.day)} months shows a response (${best.change} % at best)` : "no scan shows a response");
+    parts.push(response ? `a scan after ${months(response.day)} months shows a response (${String(best.change).replace("-", "−")} % at best)` : "no scan shows a response");
     parts.push(progressed ? `the scan after ${months(progressed.day)} months shows progression` : "no scan in three years shows progression");
     return `${parts.slice(0, -1).join(", ")}, and ${parts[parts.length - 1]}.`;
   }
