@@ -167,7 +167,8 @@ def test_a_whole_comparison(open_page):
     page.locator("[name=t2]").select_option("best supportive care")
     page.locator("[name=line]").select_option("relapsed")
     page.locator("[name=age]").fill("70")
-    page.locator("[name=people]").fill("40")
+    page.locator("[name=tumour]").fill("80")
+    page.locator("[name=people]").fill("200")
     page.get_by_role("button", name="Compare").click()
     expect(page.locator("#hundred")).to_be_visible(timeout=_LONG)
     for words in (

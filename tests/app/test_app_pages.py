@@ -121,10 +121,14 @@ def test_only_own_static_files(client):
 
 def test_what_nobody_knows_is_said(client):
     """An exploratory drug says so on its page; inside one patient it has a slider for how much of it works in people, and within its bounds only."""
-    assert "What it would do for them is not known" in client.get("/treatments/lenalidomide").text
-    assert "is not known" not in client.get("/treatments/pd-1-inhibitor").text
+    assert "shown as not known" in client.get("/treatments/lenalidomide").text
+    assert "shown as not known" not in client.get("/treatments/pd-1-inhibitor").text
     text = client.get("/patient", "treatment=lenalidomide").text
-    assert 'data-slider="translation_imid"' in text and "No trial has shown what lenalidomide does" in text
+    assert (
+        'data-slider="translation_imid"' in text
+        and "How well founded lenalidomide is: no human evidence in mesothelioma" in text
+    )
+    assert "shorter survival with surgery (MARS 2)" in client.get("/patient", "treatment=surgery").text
     assert client.get("/patient", "treatment=lenalidomide&translation_imid=1.5").status == 400
     assert "translation_" not in client.get("/patient", "treatment=nivolumab").text
 

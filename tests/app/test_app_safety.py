@@ -185,3 +185,15 @@ def test_a_run_that_is_too_large_gets_its_command(client):
     answer = client.post("/compare", {"t1": "nivolumab", "t2": "placebo", "line": "relapsed", "people": "50000"})
     assert answer.status == 422
     assert "mesotrial compare nivolumab placebo --patient relapsed --people 50000" in answer.text
+
+
+def test_people_that_no_trial_had_are_refused_before_they_wait(client):
+    fields = {"t1": "nivolumab", "t2": "placebo", "line": "relapsed"}
+    refused = client.post("/compare", {**fields, "tumour": "480", "ecog": "ECOG 0"})
+    assert refused.status == 400
+    assert "ardly anyone in the trial" in refused.text
+    assert client.post("/compare", {**fields, "tumour": "5"}).status == 400
+    asked = client.post("/compare", {**fields, "tumour": "80.5"})
+    assert asked.status == 303
+    job = client.state.jobs.find(asked.headers["location"].rpartition("/")[2])
+    assert "tumour 80.5 mm, relapsed" in job.arguments

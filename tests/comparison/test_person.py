@@ -51,6 +51,8 @@ def test_measures_take_units() -> None:
         ("weight 80 lb, first line", "weight 80 lb", "in kg"),
         ("first line, ECOG 3", "ECOG 3", "no trial here"),
         ("first line, male, female", "female", "said before"),
+        ("first line, tumour 80", "tumour 80", "in mm or cm"),
+        ("first line, tumor 90 cm", "tumor 90 cm", "from 10 to 500 mm"),
         ("first line, PD-L1 500%", "PD-L1 500%", "between 0 and 100"),
         ("first line, asbestos", "asbestos", "not known"),
     ],
@@ -72,3 +74,10 @@ def test_what_lies_outside_the_trials_is_marked() -> None:
     assert "nearly all patients" in person_from_text("ECOG 2, first line").extrapolation[0]
     assert "simulated as pleural" in person_from_text("peritoneal, first line").extrapolation[0]
     assert "non-epithelioid" in person_from_text("biphasic, first line").notes[0]
+
+
+@pytest.mark.parametrize("text", ["tumour 80 mm", "Tumor 8 cm", "tumour size 80 mm", "size 80 mm"])
+def test_ways_to_say_a_size(text: str) -> None:
+    person = person_from_text(f"{text}, first line")
+    assert person.tumour_mm == 80.0
+    assert person.groups == person.continuous == {}

@@ -32,7 +32,11 @@ _HISTOLOGIES = ("", "epithelioid", "non-epithelioid", "biphasic", "sarcomatoid")
 _ECOG = ("", "ECOG 0", "ECOG 1", "ECOG 2")
 _PDL1 = ("", "PD-L1 negative", "PD-L1 positive")
 _LINES = ("first line", "relapsed")
-MOST_PEOPLE, _PEOPLE = 2000, 500
+MOST_PEOPLE, _PEOPLE, _LEAST_PEOPLE = (
+    2000,
+    500,
+    200,
+)  # with fewer the posterior's draws have too few each for an interval
 _YEARS = ((12.0, "1 year"), (24.0, "2 years"), (36.0, "3 years"))
 _HOUSE = "the house"
 _CASES = (
@@ -68,7 +72,7 @@ def _form(request: Request) -> Response:
     fields = fields_of(request)
     shown = {
         name: fields.get(name, "")[:200]
-        for name in ("t1", "t2", "t3", "t4", "age", "sex", "histology", "ecog", "pdl1", "line")
+        for name in ("t1", "t2", "t3", "t4", "age", "sex", "histology", "ecog", "pdl1", "tumour", "line")
     }
     shown["t1"] = shown["t1"] or "nivolumab + ipilimumab"
     shown["t2"] = shown["t2"] or next(
@@ -83,7 +87,7 @@ def _form(request: Request) -> Response:
     ]
     return page(
         request, "compare.html.j2", title="Compare", shown=shown, treatments=treatment_names(), ready=ready, people=_PEOPLE, most=MOST_PEOPLE,
-        sexes=_SEXES[1:], histologies=_HISTOLOGIES[1:], ecog=_ECOG[1:], pdl1=_PDL1[1:], lines=_LINES,
+        least=_LEAST_PEOPLE, sexes=_SEXES[1:], histologies=_HISTOLOGIES[1:], ecog=_ECOG[1:], pdl1=_PDL1[1:], lines=_LINES,
     )  # fmt: skip
 
 
@@ -97,7 +101,7 @@ async def _ask(request: Request) -> Response:
 
 
 def _asked(request: Request, form: Mapping[str, str]) -> str:
-    from mesotrial.comparison import person_from_text
+    from mesotrial.comparison import check_comparison
     from mesotrial.run import RequestError
 
     chosen = [choice(form, name, ("", *treatment_names()), default="") for name in ("t1", "t2", "t3", "t4")]
@@ -111,10 +115,11 @@ def _asked(request: Request, form: Mapping[str, str]) -> str:
             choice(form, name, known, default="")
             for name, known in (("sex", _SEXES), ("histology", _HISTOLOGIES), ("ecog", _ECOG), ("pdl1", _PDL1))
         ),
+        f"tumour {number(form, 'tumour', 10, 500, 0):g} mm" if form.get("tumour", "").strip() else "",
         choice(form, "line", _LINES),
     ]
     patient = ", ".join(filter(None, parts))
-    people, seed = whole(form, "people", 1, 10_000_000, _PEOPLE), whole(form, "seed", 0, 2**63 - 1, 1)
+    people, seed = whole(form, "people", _LEAST_PEOPLE, 10_000_000, _PEOPLE), whole(form, "seed", 0, 2**63 - 1, 1)
     if people > MOST_PEOPLE:
         raise Refused(
             f"at most {MOST_PEOPLE:,} people are taken through the treatments here. On your own computer there is no such bound; this command does it:",
@@ -124,7 +129,7 @@ def _asked(request: Request, form: Mapping[str, str]) -> str:
             ),
         )
     try:
-        person_from_text(patient)
+        check_comparison(*therapies, patient=patient, people=people, seed=seed)
     except RequestError as error:
         raise Refused(str(error)) from None
     name = _name(therapies, patient, people, seed)
@@ -209,7 +214,11 @@ def _shown(found: Mapping[str, Any]) -> dict[str, Any]:
         "style": picture(arm_style(drugs)),
         "places": arm_places(drugs),
         "curves": [picture(survival_curves(options, code)) for code in ("OS", "PFS")],
-        "arithmetic": [line for one in found["differences"] if (line := _arithmetic(found, one))],
+        "arithmetic": [
+            line
+            for one in (*found["differences"], *found.get("difference_bands", ()))
+            if (line := _arithmetic(found, one))
+        ],
         "years": _YEARS,
         "notes": [*found["patient"].get("notes", []), *found["certainty"]],
         "extrapolation": [
@@ -223,34 +232,51 @@ def _shown(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _option(option: Mapping[str, Any], place: int) -> dict[str, Any]:
+    outcomes = {(one["code"], one["time_months"]): one for one in (*option["outcomes"], *option.get("bands", ()))}
+    rows = [
+        (heading, [_cell(outcomes[code, months], words, f"after {when}", option["therapy"], place)
+                   for months, when in _YEARS if (code, months) in outcomes])
+        for code, words, heading in _ROWS
+    ]  # fmt: skip
+    severe = outcomes.get(("TRAE_G34", None))
+    if severe is not None:
+        words = "with a serious side effect"
+        rows.append(("Serious side effect", [_cell(severe, words, "at any time", option["therapy"], place)]))
+    return {
+        **option,
+        "place": place,
+        "rows": [(heading, cells) for heading, cells in rows if cells],
+        "founded": _founded(option["exploratory"]),
+        "results": [_published(row) for row in (option["published"] or {"rows": []})["rows"]],
+    }
+
+
+def _cell(one: Mapping[str, Any], words: str, when: str, therapy: str, place: int) -> dict[str, Any]:
+    """Return an outcome of 100 people as shown; where nobody knows it there is no count, and the picture holds the range."""
     from markupsafe import escape
 
     from mesotrial.report.marks import one_hundred
 
-    outcomes = {(one["code"], one["time_months"]): one for one in option["outcomes"]}
-    rows = []
-    for code, words, heading in _ROWS:
-        cells = []
-        for months, when in _YEARS:
-            one = outcomes.get((code, months))
-            if one is not None:
-                count = round(100 * one["value"])
-                label = str(escape(f"{count} of 100 {words} after {when} with {option['therapy']}"))
-                cells.append({"when": when, "count": count, "low": round(100 * one["lo90"]), "high": round(100 * one["hi90"]),
-                              "drawn": picture(one_hundred(count, f"arm-{place}", label))})  # fmt: skip
-        rows.append((heading, cells))
-    severe = outcomes.get(("TRAE_G34", None))
-    if severe is not None:
-        count = round(100 * severe["value"])
-        label = str(escape(f"{count} of 100 have a serious side effect of treatment with {option['therapy']}"))
-        rows.append(("Serious side effect", [{"when": "at any time", "count": count, "low": round(100 * severe["lo90"]),
-                                              "high": round(100 * severe["hi90"]), "drawn": picture(one_hundred(count, f"arm-{place}", label))}]))  # fmt: skip
-    return {
-        **option,
-        "place": place,
-        "rows": rows,
-        "results": [_published(row) for row in (option["published"] or {"rows": []})["rows"]],
-    }
+    low, high = round(100 * one["lo90"]), round(100 * one["hi90"])
+    count = round(100 * one["value"]) if "value" in one else None
+    told = f"Not known: between {low} and {high}" if count is None else f"{count}"
+    label = str(escape(f"{told} of 100 {words} {when} with {therapy}"))
+    filled, perhaps = (low, high - low) if count is None else (count, 0)
+    drawn = picture(one_hundred(filled, f"arm-{place}", label, perhaps=perhaps))
+    return {"when": when, "count": count, "low": low, "high": high, "drawn": drawn}
+
+
+def _founded(drugs: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what the catalogue says of each drug: how well its benefit is founded."""
+    from mesotrial.catalogue import CatalogueError, load_drug
+
+    found = []
+    for name in drugs:
+        try:
+            found.append((name, load_drug(name).founded))
+        except CatalogueError:  # a comparison of an earlier catalogue
+            found.append((name, ""))
+    return found
 
 
 def _published(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -285,16 +311,28 @@ def _published(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _arithmetic(found: Mapping[str, Any], one: Mapping[str, Any]) -> str:
     """Write a difference as people count: so many with one, so many with the other."""
+    key = (one["code"], one["time_months"])
     wanted = {("OS_RATE", 12.0): "are alive after one year", ("OS_RATE", 24.0): "are alive after two years", ("OS_RATE", 36.0): "are alive after three years",
-              ("TRAE_G34", None): "have a serious side effect"}.get((one["code"], one["time_months"]))  # fmt: skip
+              ("TRAE_G34", None): "have a serious side effect"}.get(key)  # fmt: skip
     if wanted is None:
         return ""
-    counts = {}
+    counts, ranges = {}, {}
     for option in found["options"]:
-        for outcome in option["outcomes"]:
-            if (outcome["code"], outcome["time_months"]) == (one["code"], one["time_months"]):
-                counts[option["therapy"]] = round(100 * outcome["value"])
+        for outcome in (*option["outcomes"], *option.get("bands", ())):
+            if (outcome["code"], outcome["time_months"]) == key:
+                counts[option["therapy"]] = round(100 * outcome["value"]) if "value" in outcome else None
+                ranges[option["therapy"]] = f"{round(100 * outcome['lo90'])} to {round(100 * outcome['hi90'])}"
     first, second = counts[one["first"]], counts[one["second"]]
+    if first is None or second is None:
+        told = [
+            f"{'it is not known how many' if count is None else str(count)} of 100 {wanted}"
+            + (f": anything from {ranges[name]}" if count is None else "")
+            for name, count in ((one["first"], first), (one["second"], second))
+        ]
+        return (
+            f"With {one['first']}, {told[0]}; with {one['second']}, {told[1]}. "
+            f"The difference could be anything between {_signed(one['lo90'])} and {_signed(one['hi90'])} of 100 with {one['first']}."
+        )
     away = first - second
     words = "the same" if away == 0 else f"{abs(away)} {'more' if away > 0 else 'fewer'} of 100 with {one['first']}"
     return (

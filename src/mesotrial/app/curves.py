@@ -15,7 +15,7 @@ _TITLES = {"OS": "Alive, of 100 people", "PFS": "Alive with the disease held bac
 
 
 def survival_curves(options: Sequence[Mapping[str, Any]], code: str) -> str:
-    """Return OS or PFS of the options whose outcomes are known, as SVG; bars hold 90 % at one, two and three years."""
+    """Return OS or PFS of the options as SVG, with 90 % bands; of an option that is not known the band over all that its effect might be, and no curve."""
     last = 36.0
 
     def across(month: float) -> float:
@@ -37,6 +37,8 @@ def survival_curves(options: Sequence[Mapping[str, Any]], code: str) -> str:
             f'<text x="{across(month):.1f}" y="{_TALL - 12}" text-anchor="{anchor}" class="tick">{words}</text>'
         )
     for place, option in enumerate(options):
+        if strip := option.get("curve_bands"):
+            parts.append(_strip(strip["months"], strip[code]["lo90"], strip[code]["hi90"], place, across, down))
         if not option["curves"]:
             continue
         points = zip(option["curves"]["months"], option["curves"][code], strict=True)
@@ -49,6 +51,21 @@ def survival_curves(options: Sequence[Mapping[str, Any]], code: str) -> str:
     return (
         f'<svg class="curves" role="img" aria-label="{label}" viewBox="0 0 {_WIDE:g} {_TALL:g}">{"".join(parts)}</svg>'
     )
+
+
+def _strip(
+    months: Sequence[float], low: Sequence[float], high: Sequence[float], place: int, across: Any, down: Any
+) -> str:
+    """Return an area between two curves, each drawn thin."""
+    edges = [
+        [f"{across(month):.1f} {down(share):.1f}" for month, share in zip(months, shares, strict=True)]
+        for shares in (low, high)
+    ]
+    area = "M" + "L".join([*edges[1], *reversed(edges[0])]) + "Z"
+    lines = "".join(
+        f'<path d="M{"L".join(edge)}" class="curve edge" style="stroke: var(--arm-{place})"/>' for edge in edges
+    )
+    return f'<path d="{area}" class="area" style="fill: var(--arm-{place})"/>{lines}'
 
 
 def _band(option: Mapping[str, Any], code: str, across: Any, down: Any) -> str:

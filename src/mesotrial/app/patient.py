@@ -49,7 +49,10 @@ LABELS = {
     "reinvigoration_rate": ("Recovery from exhaustion", "how fast tired T cells recover without the brake, per day"),
     "kill_inhibition": ("Brake of PD-1", "share of the killing that a full brake holds back"),
     "cytostasis_max": ("Growth held back by interferon", "largest share of growth that T cells' interferon holds back"),
-    "interferon_half": ("T cells for half the interferon", "working T cells at half of the interferon's effect, million/mL"),
+    "interferon_half": (
+        "T cells for half the interferon",
+        "working T cells at half of the interferon's effect, million/mL",
+    ),
     "resistance_rate": ("Resistance to chemotherapy", "how fast it builds up, per day"),
     "vascular_max": ("Need of new vessels", "largest share of growth that a drug against vessels holds back"),
     "lymphocyte_sensitivity": ("Lymphocytes and chemotherapy", "killing of lymphocytes by a full cycle, per day"),

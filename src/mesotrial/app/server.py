@@ -97,8 +97,13 @@ def exposure(settings: Settings) -> str:
         return ""
     warning = f"listening on {settings.host or 'every address'}: whoever can reach this machine can open these pages, see every run and start runs."
     if settings.host in _WILDCARDS and not settings.public_names:
-        warning += " It answers to any name, so a hostile site can reach it through the browser of somebody near; give the name that people use with --public-name NAME."
-    return f"{warning} There are no accounts and no encryption: put a proxy with TLS, and where wanted a log-in, in front."
+        warning += (
+            " It answers to any name, so a hostile site can reach it through the browser of somebody near; "
+            "give the name that people use with --public-name NAME."
+        )
+    return (
+        f"{warning} There are no accounts and no encryption: put a proxy with TLS, and where wanted a log-in, in front."
+    )
 
 
 def serve(settings: Settings, announce: Callable[[str], object], *, open_browser: bool = False) -> None:

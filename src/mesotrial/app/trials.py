@@ -69,7 +69,11 @@ def _trial(request: Request) -> Response:
         trial=trial,
         key=trial.entry.key,
         results=_results(trial),
-        **(_design(trial.design, own=False) if trial.design else {"design": None, "code": _shown_code(trial.entry.name)}),
+        **(
+            _design(trial.design, own=False)
+            if trial.design
+            else {"design": None, "code": _shown_code(trial.entry.name)}
+        ),
     )
 
 

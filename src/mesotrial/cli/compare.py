@@ -64,7 +64,7 @@ def compare(
     Examples:
 
     - `mesotrial compare nivolumab "nivolumab + ipilimumab" "cisplatin + pemetrexed" --patient "age 70, male, epithelioid, ECOG 1, PD-L1 5%, first line"`
-    - `mesotrial compare pembrolizumab placebo --patient "woman, relapsed" --picture comparison.svg`
+    - `mesotrial compare pembrolizumab placebo --patient "woman, tumour 80 mm, relapsed" --picture comparison.svg`
     - `mesotrial compare "nivolumab 240 mg IV q2w" "nivolumab 480 mg IV q4w" -p "relapsed" --json`
     """  # fmt: skip
     from mesotrial.cli.output import console, print_json

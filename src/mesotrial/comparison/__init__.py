@@ -1,6 +1,6 @@
 """The same virtual people through several treatments, beside what was published."""
 
-from mesotrial.comparison.comparing import PEOPLE, Comparison, Option, compare
+from mesotrial.comparison.comparing import PEOPLE, Comparison, Option, check_comparison, compare
 from mesotrial.comparison.errors import PatientError
 from mesotrial.comparison.outcomes import Band, DifferenceBand
 from mesotrial.comparison.patient import Person, person_from_text
@@ -13,6 +13,7 @@ __all__ = [
     "Option",
     "PatientError",
     "Person",
+    "check_comparison",
     "compare",
     "person_from_text",
 ]

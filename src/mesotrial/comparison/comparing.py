@@ -25,23 +25,23 @@ from mesotrial.comparison.outcomes import (
     outcomes_of,
 )
 from mesotrial.comparison.patient import Person, person_from_text
+from mesotrial.comparison.people import outside_of, people_like
 from mesotrial.run import RequestError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from mesotrial.catalogue import Continuous, Design, Population, Therapy
+    from mesotrial.catalogue import Design, Therapy
     from mesotrial.comparison.outcomes import Had
-    from mesotrial.population import Cohort, ParameterSet
+    from mesotrial.population import ParameterSet
     from mesotrial.trial.simulate import Level
 
-__all__ = ["PEOPLE", "SCHEMA", "Comparison", "Option", "compare"]
+__all__ = ["PEOPLE", "SCHEMA", "Comparison", "Option", "check_comparison", "compare"]
 
 SCHEMA = "mesotrial/comparison/1"
 PEOPLE = 1000  # an outcome of 40 in 100 is then known to within 1.5 in 100
 _FOLLOW_UP_MONTHS = 40.0  # the third year and one more scan
 _MOST_OPTIONS, _MOST_PEOPLE = 6, 100_000
-_RATIO_TRIED = 200  # candidates drawn for each person wanted, before giving up
 Progress = Callable[[int, int, str], None]
 
 
@@ -133,7 +133,7 @@ def compare(
     passes = _passes(options)
     report(0, people * len(passes), "Compiling the model")
     model = build_model(design, sets, threads=threads)
-    cohort = _people(design.population, person, sets, model.drugs, seed, people)
+    cohort, strange = people_like(person, design.population, sets, model.drugs, seed=seed, wanted=people)
     tables = simulate_paired(design, cohort, model=model, passes=passes, progress=report)
     sound = _sound(tables)
     everyone: list[list[Had]] = [[] for _ in options]
@@ -150,11 +150,29 @@ def compare(
         seed,
         len(sets) if len(sets) > 1 else 0,
         int((~sound).sum()),
-        (*person.extrapolation, *_outside(person, base)),
+        (*person.extrapolation, *outside_of(person, base), *strange),
         tuple(replace(option, **_results(levels, blocks)) for option, levels in zip(options, everyone, strict=True)),
         differences_of(known, blocks),
         tuple(band for pair in pairs for band in difference_bands_of(*pair, blocks)),
     )
+
+
+def check_comparison(*therapies: str, patient: str, people: int = PEOPLE, seed: int = 1) -> None:
+    """Find out whether `compare` could do this, without simulating; under a second.
+
+    Raises:
+        RequestError: a person, a number of people or a set of therapies that cannot be.
+        CatalogueError: a therapy that cannot be read.
+    """
+    from mesotrial.catalogue import therapy_from_text
+    from mesotrial.population import load_ensemble
+
+    person = person_from_text(patient)
+    options = tuple(_option(therapy_from_text(text), person) for text in therapies)
+    sets = tuple(load_ensemble())
+    _check(options, people, seed, None, len(sets))
+    base = nearest_design([option.therapy.drugs for option in options], person.line)
+    people_like(person, _design(base, person, options).population, sets, (), seed=seed, wanted=people)
 
 
 def _passes(options: Sequence[Option]) -> list[tuple[int, Level]]:
@@ -244,57 +262,6 @@ def _design(base: Design, person: Person, options: Sequence[Option]) -> Design:
     )
 
 
-def _people(
-    population: Population,
-    person: Person,
-    parameters: Sequence[ParameterSet],
-    drugs: Any,
-    seed: int,
-    wanted: int,
-) -> Cohort:
-    """Draw people like `person`: measured values are conditioned on, and those of another ECOG or PD-L1 group are passed over."""
-    from mesotrial.population import draw_cohort
-
-    groups = {name: value for name, value in person.groups.items() if name in ("ecog_ge1", "pdl1_ge1")}
-    shares = [
-        value * getattr(population, name) + (1 - value) * (1 - getattr(population, name))
-        for name, value in groups.items()
-    ]
-    tried = int(wanted / max(np.prod(shares), 1 / _RATIO_TRIED) * 1.3) + 200 if groups else wanted
-    cohort = draw_cohort(
-        population,
-        parameters,
-        drugs,
-        line=person.line,
-        seed=seed,
-        replicate=0,
-        numbers=np.arange(tried),
-        given=person.continuous,
-    )
-    fits = np.ones(tried, dtype=bool)
-    for name, value in groups.items():
-        fits &= cohort.covariates[name] == value
-    rows = np.flatnonzero(fits)[:wanted]
-    if len(rows) < wanted:
-        raise RequestError(
-            f"hardly anyone in the trial's population is like this person ({person.text}); leave out one of the traits"
-        )
-    return cohort.take(rows)
-
-
 def _sound(tables: Sequence[Mapping[str, pl.DataFrame]]) -> Any:
     """Say for each person whether every option could be simulated to the end."""
     return np.all([(one["adsl"]["RCODE"] == "OK").to_numpy() for one in tables], axis=0)
-
-
-def _outside(person: Person, base: Design) -> tuple[str, ...]:
-    """Name measured values beyond those of the trial's population."""
-    found = []
-    for name, value in person.continuous.items():
-        spec: Continuous = getattr(base.population, name)
-        if not spec.low <= value <= spec.high:
-            words = name.partition("_")[0]
-            found.append(
-                f"{words} {value:g} lies outside the population of {base.title.split(':')[0]} ({spec.low:g} to {spec.high:g})"
-            )
-    return tuple(found)

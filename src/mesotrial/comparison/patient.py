@@ -1,4 +1,4 @@
-"""A person as people write it: ``age 70, male, epithelioid, ECOG 1, PD-L1 5%, first line``.
+"""A person as people write it: ``age 70, male, epithelioid, ECOG 1, PD-L1 5%, tumour 80 mm, first line``.
 
 Parts are joined by commas. What is not said is drawn as it was in the trial whose patients serve as the population.
 """
@@ -70,10 +70,12 @@ _NOTES: Mapping[str, str] = {
 _OUTSIDE: Mapping[str, str] = {
     "peritoneal": "peritoneal mesothelioma: few patients of these trials had it; it is simulated as pleural",
 }
+_SMALLEST_MM, _LARGEST_MM = 10.0, 500.0  # of the summed thickness; less is not measurable
 _EXAMPLE = "'age 70, male, epithelioid, ECOG 1, PD-L1 5%, first line'"
 _HIGHEST_ECOG_SEEN, _HIGHEST_ECOG = 1, 2
 _PDL1 = re.compile(r"pd-?l1\s*(?:tps|score)?\s*(<|>=|≥|=)?\s*(\d+(?:\.\d+)?)\s*%?")
 _ECOG = re.compile(r"(?:ecog|ps|performance status)\s*(?:ps)?\s*(\d)")
+_TUMOUR = re.compile(r"(?:tumou?r|size|tumou?r size)\s*(?:of\s*)?=?\s*(\d+(?:\.\d+)?)\s*(\S.*)?")
 _NUMBER = re.compile(r"([a-z]+)\s*=?\s*(\d+(?:\.\d+)?)\s*(\S.*)?")
 
 
@@ -82,13 +84,15 @@ class Person:
     """What is known of a person.
 
     ``continuous`` holds covariates by name in the unit of the name, ``groups`` those that are 0 or 1 (``female``, ``epithelioid``, ``ecog_ge1``,
-    ``pdl1_ge1``). ``notes`` say how words were taken, ``extrapolation`` what lies outside the trials whatever the treatment.
+    ``pdl1_ge1``). ``tumour_mm`` is the sum of measurements on the first scan, as modified RECIST takes it.
+    ``notes`` say how words were taken, ``extrapolation`` what lies outside the trials whatever the treatment.
     """
 
     text: str
     line: Literal["first", "relapsed"]
     continuous: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, float] = field(default_factory=dict)
+    tumour_mm: float | None = None
     notes: tuple[str, ...] = ()
     extrapolation: tuple[str, ...] = ()
 
@@ -124,11 +128,13 @@ def person_from_text(text: str) -> Person:
             "say which line of treatment it is: add 'first line' or 'relapsed', for results differ most by that",
         )
     line: Literal["first", "relapsed"] = "first" if said.pop("line") == "first" else "relapsed"
+    size = said.pop("tumour_mm", None)
     return Person(
         text,
         line,
         {name: float(value) for name, value in said.items() if name in _POSSIBLE},
         {name: float(value) for name, value in said.items() if name not in _POSSIBLE},
+        None if size is None else float(size),
         tuple(notes),
         tuple(outside),
     )
@@ -165,6 +171,14 @@ def _read(text: str, start: int, part: str) -> tuple[str, float | str]:
                 text, start, end, f"no trial here took patients with ECOG {ecog.group(1)}; nothing can be said for them"
             )
         return "ecog_ge1", 0.0
+    if tumour := _TUMOUR.fullmatch(key):
+        size, unit = float(tumour.group(1)), tumour.group(2) or ""
+        if unit not in ("mm", "cm"):
+            raise PatientError(text, start, end, "expected the tumour's measured sum in mm or cm, as in 'tumour 80 mm'")
+        size *= 10.0 if unit == "cm" else 1.0
+        if not _SMALLEST_MM <= size <= _LARGEST_MM:
+            raise PatientError(text, start, end, f"expected a tumour from {_SMALLEST_MM:g} to {_LARGEST_MM:g} mm")
+        return "tumour_mm", size
     if number := _NUMBER.fullmatch(key):
         word, value, unit = number.group(1), float(number.group(2)), number.group(3) or ""
         if word in _MEASURES:
@@ -175,7 +189,7 @@ def _read(text: str, start: int, part: str) -> tuple[str, float | str]:
             if not low <= value <= high:
                 raise PatientError(text, start, end, f"expected {word} from {low:g} to {high:g} {shown}")
             return name, value
-    known = (*_MEASURES, "ECOG", "PD-L1", *_WORDS)
+    known = (*_MEASURES, "tumour", "ECOG", "PD-L1", *_WORDS)
     near = nearest(re.sub(r"[\d.%<>=\s]+$", "", key) or key, known, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise PatientError(text, start, end, f"this is not known{hint} Expected words such as {_EXAMPLE}")

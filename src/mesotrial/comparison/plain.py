@@ -27,6 +27,7 @@ def comparison_dict(comparison: Comparison) -> dict[str, Any]:
             "line": person.line,
             **person.continuous,
             **person.groups,
+            **({} if person.tumour_mm is None else {"tumour_mm": person.tumour_mm}),
             "notes": list(person.notes),
         },
         "population": comparison.population,

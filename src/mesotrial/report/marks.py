@@ -52,10 +52,10 @@ def interval_mark(row: Mapping[str, Any], longest_months: float, colour: str) ->
     return f'<svg class="mark" viewBox="0 0 {_WIDE:g} {_TALL:g}" aria-hidden="true">{"".join(parts)}</svg>'
 
 
-def one_hundred(count: int, colour: str, label: str) -> str:
-    """Return ten rows of ten people, `count` of them filled from the top, as SVG labelled `label`."""
+def one_hundred(count: int, colour: str, label: str, *, perhaps: int = 0) -> str:
+    """Return ten rows of ten people, `count` of them filled from the top and then `perhaps` in half, as SVG labelled `label`."""
     people = "".join(
         f'<circle cx="{8 + 16 * (i % 10)}" cy="{8 + 16 * (i // 10)}" r="6.2" class="{kind}"/>'
-        for i, kind in enumerate(["full"] * count + ["empty"] * (100 - count))
+        for i, kind in enumerate(["full"] * count + ["perhaps"] * perhaps + ["empty"] * (100 - count - perhaps))
     )
     return f'<svg class="people" role="img" aria-label="{label}" viewBox="0 0 160 160" style="--fill: var(--{colour})">{people}</svg>'

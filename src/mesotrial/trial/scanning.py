@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mesotrial.catalogue import Scans
     from mesotrial.population import Cohort
 
-__all__ = ["ScanPlan", "plan_scans"]
+__all__ = ["ScanPlan", "geometry_of", "plan_scans"]
 
 _MARGIN_DAYS = 7.0
 
@@ -49,6 +49,13 @@ class ScanPlan:
     reading_error: NDArray[np.float64]
 
 
+def geometry_of(cohort: Cohort) -> NDArray[np.float64]:
+    """Return each patient's exponent from volume to measured sum, shape (n_patients,): see `recist.measured_sum_mm`."""
+    low, high = cohort.readout["geometry_low"], cohort.readout["geometry_high"]
+    exponent: NDArray[np.float64] = low + (high - low) * cohort.uniforms("geometry", 1)[:, 0]
+    return exponent
+
+
 def plan_scans(scans: Scans, cohort: Cohort, horizon_days: float) -> ScanPlan:
     """Draw the scan days, missed scans, reading errors and geometry of every patient; all scans up to `horizon_days`.
 
@@ -66,12 +73,11 @@ def plan_scans(scans: Scans, cohort: Cohort, horizon_days: float) -> ScanPlan:
     columns[:, place] = day
     confirms = np.ones(count, dtype=bool)
     confirms[place] = False
-    low, high = cohort.readout["geometry_low"], cohort.readout["geometry_high"]
     return ScanPlan(
         planned,
         columns,
         confirms,
         scans.window_days,
-        low + (high - low) * cohort.uniforms("geometry", 1)[:, 0],
+        geometry_of(cohort),
         cohort.readout["reading_sd"][:, None] * cohort.normals("reading", count + 1),
     )
