@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 _PAGES = (
     "/", "/treatments", "/treatments/nivolumab-ipilimumab", "/statements?verdict=contradicted", "/compare", "/patient",
-    "/trials", "/trials/confirm", "/trials/own", "/runs", "/evidence",
+    "/patient/model", "/trials", "/trials/confirm", "/trials/own", "/runs", "/evidence",
 )  # fmt: skip
 _PATIENT = "/patient?treatment=nivolumab+%2B+ipilimumab&line=first&histology=epithelioid"
 _LONG = 600_000  # ms: a busy machine may take long, and compiles first

@@ -126,7 +126,7 @@ def test_what_nobody_knows_is_said(client):
     text = client.get("/patient", "treatment=lenalidomide").text
     assert (
         'data-slider="translation_imid"' in text
-        and "How well founded lenalidomide is: no human evidence in mesothelioma" in text
+        and "The evidence on lenalidomide: no human evidence in mesothelioma" in text
     )
     assert "shorter survival with surgery (MARS 2)" in client.get("/patient", "treatment=surgery").text
     assert client.get("/patient", "treatment=lenalidomide&translation_imid=1.5").status == 400

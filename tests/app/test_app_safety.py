@@ -83,7 +83,19 @@ def test_names_of_runs(name):
 
 @_QUICK
 @given(
-    path=st.sampled_from(["/treatments", "/trials", "/statements", "/patient", "/compare"]),
+    path=st.sampled_from(
+        [
+            "/treatments",
+            "/trials",
+            "/statements",
+            "/patient",
+            "/compare",
+            "/evidence",
+            "/patient/model",
+            "/trials/own",
+            "/runs",
+        ]
+    ),
     fields=st.dictionaries(
         st.sampled_from(
             [
@@ -98,6 +110,7 @@ def test_names_of_runs(name):
                 "histology",
                 "t1",
                 "age",
+                "tumour",
                 "topic",
             ]
         ),
@@ -114,15 +127,19 @@ def test_any_address_gets_an_answer(client, path, fields):
 
 @_QUICK
 @given(
-    path=st.sampled_from(["/runs", "/compare", "/trials/own", "/runs/x/cancel", "/runs/x/resume"]),
+    path=st.sampled_from(["/runs", "/compare", "/trials/own", "/patient/model", "/runs/x/cancel", "/runs/x/resume"]),
     fields=st.dictionaries(
-        st.sampled_from(["design", "size", "patients", "seed", "t1", "t2", "age", "people", "line", "ecog"]), _TEXT
+        st.sampled_from(
+            ["design", "model", "size", "patients", "seed", "t1", "t2", "age", "people", "tumour", "line", "ecog"]
+        ),
+        _TEXT,
     ),
 )
 def test_any_form_gets_an_answer(client, path, fields, monkeypatch):
     monkeypatch.setattr(
         "mesotrial.app.trials.check_design", _quick_check
     )  # a process for each example would be slow; see below
+    monkeypatch.setattr("mesotrial.app.models.model_course", lambda *_: _quick_check(""))
     assert client.post(path, fields).status in _KNOWN
 
 

@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from typing import Any
 
 from mesotrial.app.bounds import Refused
+from mesotrial.app.confine import ask_confined, confine
 
 __all__ = ["MOST_ARMS", "MOST_LETTERS", "check_design", "main"]
 
 MOST_LETTERS, MOST_ARMS, MOST_REGIMENS, MOST_MONTHS = 60_000, 6, 16, 240
-_SECONDS, _MEMORY_BYTES = 20, 1_500_000_000
+_SECONDS = 20
 
 
 def check_design(text: str) -> tuple[str, str]:
@@ -25,27 +24,14 @@ def check_design(text: str) -> tuple[str, str]:
     """
     if len(text) > MOST_LETTERS:
         raise Refused(f"the design has {len(text):,} letters; at most {MOST_LETTERS:,} are read")
-    try:
-        child = subprocess.run(
-            [sys.executable, "-I", "-m", "mesotrial.app.check"],
-            input=text.encode("utf-8", errors="replace"),
-            capture_output=True,
-            timeout=2 * _SECONDS,
-            check=False,
-        )
-        answer: dict[str, Any] = json.loads(child.stdout)
-    except subprocess.TimeoutExpired:
-        raise Refused("the design takes too long to read") from None
-    except ValueError:
-        raise Refused("the design cannot be read within the bounds on memory and time") from None
-    if "error" in answer:
-        raise Refused(str(answer["error"]))
+    request = text.encode("utf-8", errors="replace")
+    answer = ask_confined("mesotrial.app.check", request, seconds=_SECONDS, what="the design")
     return str(answer["name"]), str(answer["yaml"])
 
 
 def main() -> None:
     """Read, check and answer."""
-    _confine()
+    confine(_SECONDS)
     from mesotrial.catalogue import CatalogueError, design_from_text
 
     try:
@@ -66,21 +52,6 @@ def main() -> None:
     except MemoryError:
         answer = {"error": "the design needs too much memory to read"}
     sys.stdout.write(json.dumps(answer))
-
-
-def _confine() -> None:
-    """Give up memory, time and files; where the system has no such bounds, the time of the parent still holds."""
-    try:
-        import resource
-    except ImportError:
-        return
-    for what, bound in (
-        (resource.RLIMIT_AS, _MEMORY_BYTES),
-        (resource.RLIMIT_CPU, _SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (bound, bound))
 
 
 if __name__ == "__main__":

@@ -214,11 +214,7 @@ def _shown(found: Mapping[str, Any]) -> dict[str, Any]:
         "style": picture(arm_style(drugs)),
         "places": arm_places(drugs),
         "curves": [picture(survival_curves(options, code)) for code in ("OS", "PFS")],
-        "arithmetic": [
-            line
-            for one in (*found["differences"], *found.get("difference_bands", ()))
-            if (line := _arithmetic(found, one))
-        ],
+        "arithmetic": _pairs(found),
         "years": _YEARS,
         "notes": [*found["patient"].get("notes", []), *found["certainty"]],
         "extrapolation": [
@@ -307,6 +303,19 @@ def _published(row: Mapping[str, Any]) -> dict[str, Any]:
         "source": str(row["source"]),
         "checked": row.get("checked", True),
     }
+
+
+def _pairs(found: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return (pair, lines) for every two options; where neither is known nothing can be said of their difference."""
+    unknown = {option["therapy"] for option in found["options"] if not option["known"]}
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for one in (*found["differences"], *found.get("difference_bands", ())):
+        lines = pairs.setdefault((one["first"], one["second"]), [])
+        if {one["first"], one["second"]} <= unknown:
+            lines[:] = ["Neither is known, so nothing can be said of their difference."]
+        elif line := _arithmetic(found, one):
+            lines.append(line)
+    return [(f"{first} and {second}", lines) for (first, second), lines in pairs.items()]
 
 
 def _arithmetic(found: Mapping[str, Any], one: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import escape
 
-__all__ = ["survival_curves"]
+__all__ = ["small_course", "survival_curves"]
 
 _WIDE, _TALL, _LEFT, _RIGHT, _TOP, _BOTTOM = 520.0, 300.0, 44.0, 12.0, 34.0, 34.0
 _DASHES = ("", "9 4", "3 3", "9 4 2 4")
@@ -88,3 +88,37 @@ def _band(option: Mapping[str, Any], code: str, across: Any, down: Any) -> str:
         lower.append(f"{across(month):.1f} {down(max(share + low, 0.0)):.1f}")
         upper.append(f"{across(month):.1f} {down(min(share + high, 1.0)):.1f}")
     return "M" + "L".join([*upper, *reversed(lower)]) + "Z"
+
+
+def small_course(name: str, time: Sequence[float], values: Sequence[float | None]) -> str:
+    """Return one quantity of a model over time as SVG; where it is not finite the line breaks."""
+    wide, tall, left, top, bottom = 420.0, 190.0, 58.0, 30.0, 28.0
+    known = [value for value in values if value is not None] or [0.0]
+    low, high = min(*known, 0.0), max(*known, 0.0)
+    high += 1.0 if high == low else 0.0
+    last = time[-1] or 1.0
+
+    def down(value: float) -> float:
+        return top + (tall - top - bottom) * (1 - (value - low) / (high - low))
+
+    path, pen = "", "M"
+    for when, value in zip(time, values, strict=True):
+        if value is None:
+            pen = "M"
+        else:
+            path += f"{pen}{left + (wide - left - 10) * when / last:.1f} {down(value):.1f}"
+            pen = "L"
+    marks = "".join(
+        f'<line x1="{left}" x2="{wide - 10}" y1="{down(at):.1f}" y2="{down(at):.1f}" class="grid"/>'
+        f'<text x="{left - 7}" y="{down(at) + 4:.1f}" class="tick end">{at:.3g}</text>'
+        for at in dict.fromkeys((low, 0.0, high))
+    )
+    ends = f'<text x="{left}" y="{tall - 8}" class="tick">0</text><text x="{wide - 10}" y="{tall - 8}" class="tick end">{last:g}</text>'
+    shown = escape(name if len(name) <= 48 else f"{name[:47]}…")
+    label = escape(
+        f"{name} over time, from {known[0]:.3g} to {known[-1]:.3g}, between {min(known):.3g} and {max(known):.3g}"
+    )
+    return (
+        f'<svg class="curves" role="img" aria-label="{label}" viewBox="0 0 {wide:g} {tall:g}"><text x="2" y="16" class="title">{shown}</text>'
+        f'{marks}{ends}<path d="{path}" class="curve" style="stroke: var(--c-0)"/></svg>'
+    )

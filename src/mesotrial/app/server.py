@@ -40,7 +40,7 @@ def create_app(settings: Settings) -> Guard:
     from starlette.applications import Starlette
     from starlette.routing import Route
 
-    from mesotrial.app import comparing, evidence, patient, runs, treatments, trials
+    from mesotrial.app import comparing, evidence, models, patient, runs, treatments, trials
     from mesotrial.app.jobs import Jobs
     from mesotrial.app.laboratory import Laboratory
     from mesotrial.catalogue import CatalogueError
@@ -74,6 +74,7 @@ def create_app(settings: Settings) -> Guard:
             *trials.ROUTES,
             *runs.ROUTES,
             *comparing.ROUTES,
+            *models.ROUTES,
             *patient.ROUTES,
             *evidence.ROUTES,
         ],

@@ -63,7 +63,7 @@ all("[data-file]", (label) => {
   input.addEventListener("change", () => {
     const file = input.files[0];
     if (!file) return;
-    input.setCustomValidity(file.size > area.maxLength ? "This file is too large for a design." : "");
+    input.setCustomValidity(file.size > area.maxLength ? "This file is too large." : "");
     if (input.reportValidity()) file.text().then((text) => { area.value = text; area.focus(); });
   });
 });
