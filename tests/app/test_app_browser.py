@@ -132,6 +132,10 @@ def test_a_whole_run_by_keyboard_alone(open_page):
         page.locator(".menu a[href$='summary.json']").click()
     summary = json.loads(Path(download.value.path()).read_text())
     assert summary["patients_per_arm"] == {"nivo": 40, "placebo": 40}
+    with page.expect_download() as download:
+        page.locator(".menu a[href$='overall-survival.svg']").click()
+    drawing = Path(download.value.path()).read_text()
+    assert drawing.startswith("<svg xmlns=") and "var(" not in drawing
     page.set_viewport_size(_PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
     page.emulate_media(media="print")
@@ -219,6 +223,39 @@ def test_inside_one_patient_moves_with_the_sliders(open_page):
     )
     page.wait_for_url(re.compile("priming_strength="))
     expect(page.get_by_label("Strength of the T-cell answer")).to_have_value(strength)
+
+
+def test_a_treatment_that_nobody_knows(open_page):
+    page = open_page("/compare?t1=surgery&t2=best+supportive+care&line=relapsed")
+    page.locator("[name=people]").fill("200")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("#hundred")).to_be_visible(timeout=_LONG)
+    unknown, known = page.locator(".arm-block").nth(0), page.locator(".arm-block").nth(1)
+    expect(unknown).to_contain_text("shorter survival with surgery (MARS 2)")
+    expect(unknown.locator("figcaption")).to_have_text([re.compile(r"Not known.*from\s+\d+ to \d+ of 100")] * 7)
+    assert unknown.locator(".big").count() == 0 < known.locator(".big").count()
+    assert unknown.locator("circle.perhaps").count() > 0 == known.locator("circle.perhaps").count()
+    expect(page.locator("main")).to_contain_text(
+        "it is not known how many of 100 are alive after one year: anything from"
+    )
+    _is_accessible(page)
+
+
+def test_a_model_of_ones_own(open_page):
+    page = open_page("/patient/model")
+    page.get_by_role("button", name="Read it and go on").click()
+    page.wait_for_url(re.compile("/patient/model/[0-9a-f]{16}$"))
+    curve = page.locator("svg.curves .curve").first
+    before = curve.get_attribute("d")
+    page.locator("[name=set]").fill("growth = 0.05")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("set=growth"))
+    expect(curve).not_to_have_attribute("d", before)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        _is_accessible(page)
+    page.set_viewport_size(_PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
 
 
 def test_filters_and_looking_up(open_page):

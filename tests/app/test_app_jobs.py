@@ -26,7 +26,7 @@ def _work(runs: Path, letter: str, seconds: float = 0.0) -> list[str]:
     return ["noted", str(runs.parent / "log"), letter, str(seconds)]
 
 
-def _until(condition, seconds: float = 60.0) -> None:
+def _until(condition, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "took too long"

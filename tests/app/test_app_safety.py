@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mesotrial.app import Settings, exposure
 from mesotrial.app.bounds import Refused, number, run_name, whole
 from mesotrial.app.check import check_design
 from mesotrial.app.guard import MOST_BYTES
@@ -184,6 +185,9 @@ def test_a_design_of_ones_own(client):
     page = client.get(answer.headers["location"])
     assert page.status == 200
     assert "(30)" in page.text
+    assert "What looks odd" in page.text  # 30 of one arm and 62 of the other, with a ratio of 1:1
+    assert "MARS 2" in client.get("/trials/own", "from=mars2").text
+    assert client.get("/trials/own", "from=nobody").status == 404
     key = "own:" + answer.headers["location"].rpartition("/")[2]
     asked = client.post("/runs", {"design": key, "patients": "10"})
     assert asked.status == 303
@@ -214,3 +218,27 @@ def test_people_that_no_trial_had_are_refused_before_they_wait(client):
     assert asked.status == 303
     job = client.state.jobs.find(asked.headers["location"].rpartition("/")[2])
     assert "tumour 80.5 mm, relapsed" in job.arguments
+
+
+def test_a_second_line_counts(client):
+    """Regimens after progression are regimens."""
+    yaml = load_design("maps2").to_yaml()
+    many = "\n".join(f"      - nivolumab {3 + i} mg/kg IV over 60 min q2w" for i in range(17))
+    added = yaml.replace("arms:\n- name", "arms:\n- second_line:\n    regimens:\n" + many + "\n  name", 1)
+    assert added != yaml
+    with pytest.raises(Refused, match="at most 6 arms with 16 regimens"):
+        check_design(added)
+
+
+def test_others_who_can_reach_it_are_told_of(tmp_path):
+    for host, names, words in (
+        ("127.0.0.1", (), None),
+        ("localhost", (), None),
+        ("0.0.0.0", (), "answers to any name"),
+        ("::", (), "--public-name"),
+        ("0.0.0.0", ("x.example",), "whoever can reach"),
+        ("192.0.2.7", (), "whoever can reach"),
+    ):
+        told = exposure(Settings(tmp_path, host, public_names=names))
+        assert (words in told) if words else told == ""
+        assert ("any name" in told) == (host in ("0.0.0.0", "::") and not names)

@@ -68,6 +68,11 @@ class ListedTrial:
         )
 
     @property
+    def as_of(self) -> int:
+        """The year of the catalogue's latest result: what it knows of any trial is known as of then."""
+        return _latest()
+
+    @property
     def status(self) -> str:
         """What the catalogue knows of the trial's state."""
         return f"results published, the latest in {self.year}" if self.year else "no dated results in this catalogue"
@@ -88,6 +93,11 @@ class ListedTrial:
         """Everything a search may find it by, in lower case."""
         parts = (self.entry.name, *self.entry.other_names, self.registry, self.line, self.phase, *self.treatments)
         return " ".join(parts).lower()
+
+
+@cache
+def _latest() -> int:
+    return max(row.year for trial in listed_trials() for row in trial.rows if row.year)
 
 
 @cache

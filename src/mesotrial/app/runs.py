@@ -177,6 +177,7 @@ def _results(folder: Path) -> dict[str, Any]:
         "files": [(name, words) for name, (words, _) in _PLAIN_FILES.items() if (folder / name).is_file()],
         "tables": [(name, spec.title) for name, spec in _tables() if (folder / f"{name}.parquet").is_file()],
         "figures": sorted(path.name for path in (folder / "figures").glob("*.csv")),
+        "drawings": [(name, title) for name, (title, _) in _drawings(folder).items()],
         "code": run_code(
             run.design.name,
             run.design.to_yaml(),
@@ -186,6 +187,15 @@ def _results(folder: Path) -> dict[str, Any]:
             own=own,
         ),
     }
+
+
+def _drawings(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return the figures of a run's report, as `figures_of`."""
+    from mesotrial.app.figures import figures_of
+    from mesotrial.run import load_run
+
+    report = (folder / REPORT).read_text(encoding="utf-8")
+    return figures_of(report, [arm.drugs for arm in load_run(folder).design.arms])
 
 
 def _is_own(name: str, yaml: str) -> bool:
@@ -255,6 +265,9 @@ def _file(request: Request) -> Response:
             return Plain(content, media_type="text/csv; charset=utf-8", headers=headers)
     if file in {path.name for path in (folder / "figures").glob("*.csv")}:
         return FileResponse(folder / "figures" / file, filename=f"{name}-{file}")
+    if ending == "svg" and (folder / REPORT).is_file() and (found := _drawings(folder).get(file)):
+        headers = {"content-disposition": f'attachment; filename="{name}-{file}"'}
+        return Plain(found[1], media_type="image/svg+xml", headers=headers)
     if file == "all.zip" and (folder / REPORT).is_file():
         headers = {"content-disposition": f'attachment; filename="{name}.zip"'}
         return Plain(_zipped(folder), media_type="application/zip", headers=headers)
@@ -272,6 +285,8 @@ def _zipped(folder: Path) -> bytes:
         for path in [*(folder / name for name in names), *sorted((folder / "figures").glob("*.csv"))]:
             if path.is_file():
                 archive.write(path, f"{folder.name}/{path.relative_to(folder).as_posix()}")
+        for name, (_, drawn) in _drawings(folder).items():
+            archive.writestr(f"{folder.name}/figures/{name}", drawn)
     return buffer.getvalue()
 
 

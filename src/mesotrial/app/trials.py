@@ -28,7 +28,7 @@ __all__ = ["MOST_PATIENTS", "ROUTES", "warm"]
 MOST_PATIENTS, MOST_PER_ARM = 10_000, 3000
 _BANK = 2000
 _SETTINGS = ("", "first", "relapsed", "other")
-_OWN = "designs"
+_OWN, _EXAMPLE = "designs", "maps2"
 _drawn: dict[str, str] = {}
 _drawn_lock = threading.Lock()
 
@@ -54,7 +54,7 @@ def _trials(request: Request) -> Response:
     ]
     return page(
         request, "trials.html.j2", title="Trials", trials=found, q=wanted, line=setting, runs_only=runnable,
-        total=len(listed_trials()), runs=listed_runs(request)[:8], code=list_code("trials", 'entries("trial")'),
+        total=len(listed_trials()), as_of=listed_trials()[0].as_of, runs=listed_runs(request)[:8], code=list_code("trials", 'entries("trial")'),
     )  # fmt: skip
 
 
@@ -69,6 +69,7 @@ def _trial(request: Request) -> Response:
         trial=trial,
         key=trial.entry.key,
         results=_results(trial),
+        odd=[],
         **(
             _design(trial.design, own=False)
             if trial.design
@@ -124,8 +125,10 @@ def _results(trial: ListedTrial) -> list[tuple[str, list[PublishedResult]]]:
 
 
 def _own(request: Request) -> Response:
-    example = trial_named("maps2")
-    starter = example.design.to_yaml() if example is not None and example.design is not None else ""
+    example = trial_named(text(fields_of(request), "from", most=100) or _EXAMPLE)
+    if example is None or example.design is None:
+        raise Refused("no trial of the catalogue with a design has this name", status=404)
+    starter = example.design.to_yaml()
     return page(request, "own.html.j2", title="A design of your own", yaml=starter, message="", most=MOST_LETTERS)
 
 
@@ -157,6 +160,7 @@ async def _send_own(request: Request) -> Response:
 
 
 def _own_trial(request: Request) -> Response:
+    from mesotrial.analysis.misgivings import misgivings
     from mesotrial.catalogue import load_design
 
     digest = request.path_params["digest"]
@@ -168,6 +172,7 @@ def _own_trial(request: Request) -> Response:
         trial=None,
         key=f"own:{digest}",
         results=[],
+        odd=misgivings(design),
         **_design(design, own=True),
     )
 
