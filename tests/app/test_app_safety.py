@@ -223,8 +223,10 @@ def test_people_that_no_trial_had_are_refused_before_they_wait(client):
 def test_a_second_line_counts(client):
     """Regimens after progression are regimens."""
     yaml = load_design("maps2").to_yaml()
-    many = "\n".join(f"      - nivolumab {3 + i} mg/kg IV over 60 min q2w" for i in range(17))
-    added = yaml.replace("arms:\n- name", "arms:\n- second_line:\n    regimens:\n" + many + "\n  name", 1)
+    choice = "    - share: 0.05\n      regimens: [nivolumab 3 mg/kg IV over 60 min q2w]\n"
+    added = yaml.replace(
+        "arms:\n- name", f"arms:\n- second_line:\n    regimens: []\n    one_of:\n{20 * choice}  name", 1
+    )
     assert added != yaml
     with pytest.raises(Refused, match="at most 6 arms with 16 regimens"):
         check_design(added)
