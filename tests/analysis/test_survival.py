@@ -53,6 +53,26 @@ def test_hazard_ratio_and_log_rank_agree_with_r(oracle: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize("edge", ORACLES["edges"], ids=lambda edge: edge["name"])
+def test_all_censored_one_event_one_group_and_one_patient_agree_with_r_or_are_unknown_where_r_has_no_number(
+    edge: dict[str, Any],
+) -> None:
+    time, event, group = (np.array(edge[name]) for name in ("time", "event", "group"))
+    curve = kaplan_meier(time, event)
+    assert curve.times.tolist() == edge["km_time"]
+    np.testing.assert_allclose(curve.survival, edge["survival"], atol=1e-12)
+    np.testing.assert_allclose(curve.median()[0], _numbers([edge["median"]])[0])
+    found, ratio = log_rank(time, event, group), hazard_ratio(time, event, group)
+    if isinstance(edge["chisq"], float | int) and edge["chisq"] > 0:
+        assert found.chi_squared == pytest.approx(edge["chisq"])
+    else:  # R refuses, or divides nothing by nothing
+        assert np.isnan(found.chi_squared)
+    if edge["log_hr"] is None:
+        assert np.isnan(ratio.log_value)
+    else:
+        assert ratio.log_value == pytest.approx(edge["log_hr"], abs=1e-9)
+
+
 def test_by_hand() -> None:
     # 5 patients: deaths at 1 and 3, losses at 2 and 4, death at 5. S = 4/5, then 4/5 * 2/3, then 0.
     curve = kaplan_meier([1, 2, 3, 4, 5], [1, 0, 1, 0, 1])

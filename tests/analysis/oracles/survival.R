@@ -40,6 +40,28 @@ for (name in names(sets)) {
     sprintf('"chisq": %s', number(rank$chisq)))
   out <- c(out, sprintf('  "%s": {\n    %s\n  }', name, paste(fields, collapse = ",\n    ")))
 }
+# The edges: what R says, or why it refuses.
+said <- function(made) tryCatch(made, error = function(e) sprintf('"%s"', trimws(conditionMessage(e))), warning = function(w) "null")
+edges <- list(
+  all_censored = data.frame(time = c(2, 3, 3, 5, 8), event = 0, group = c(0, 1, 0, 1, 1)),
+  one_event = data.frame(time = c(3, 4, 5, 6, 7, 8), event = c(0, 0, 1, 0, 0, 0), group = c(0, 1, 1, 0, 1, 0)),
+  one_event_at_the_end = data.frame(time = c(3, 4, 9), event = c(0, 0, 1), group = c(0, 1, 1)),
+  all_at_once = data.frame(time = c(4, 4, 4, 4), event = 1, group = c(0, 1, 0, 1)),
+  empty_group = data.frame(time = c(2, 3, 5), event = c(1, 0, 1), group = 1),
+  one_patient = data.frame(time = 4, event = 1, group = 1))
+at_edge <- c()
+for (name in names(edges)) {
+  d <- edges[[name]]
+  fit <- survfit(Surv(time, event) ~ 1, data = d, conf.type = "log-log")
+  med <- quantile(fit, 0.5)
+  at_edge <- c(at_edge, sprintf('    {"name": "%s", %s}', name, paste(
+    sprintf('"time": %s', list_of(d$time)), sprintf('"event": %s', list_of(d$event)), sprintf('"group": %s', list_of(d$group)),
+    sprintf('"km_time": %s', list_of(fit$time)), sprintf('"survival": %s', list_of(fit$surv)),
+    sprintf('"median": %s', number(med$quantile)),
+    sprintf('"chisq": %s', said(number(survdiff(Surv(time, event) ~ group, data = d)$chisq))),
+    sprintf('"log_hr": %s', said(number(coef(coxph(Surv(time, event) ~ group, data = d))))), sep = ", ")))
+}
+out <- c(out, sprintf('  "edges": [\n%s\n  ]', paste(at_edge, collapse = ",\n")))
 exact <- function(x, n, level) { ci <- binom.test(x, n, conf.level = level)$conf.int; list_of(c(x, n, level, ci[1], ci[2])) }
 binomial <- c(exact(0, 10, 0.95), exact(10, 10, 0.95), exact(3, 20, 0.95), exact(15, 54, 0.95), exact(1, 111, 0.90))
 out <- c(out, sprintf('  "clopper_pearson": [%s]', paste(binomial, collapse = ", ")))
