@@ -49,6 +49,7 @@ V = SimpleNamespace(
     **{name: getattr(np, name) for name in ("where", "exp", "log", "sqrt", "tanh")},
     **dict.fromkeys(("power", "real_power", "whole_power"), np.power),
     LANES=LANES,
+    opposite=np.logical_not,
     least=np.minimum,
     most=np.maximum,
     magnitude=np.abs,

@@ -27,7 +27,7 @@ FORMULAS = {
     "inverse": ("V.power(x, -2.0)", lambda x: 1 / x**2 if x else math.inf),
     "floor": ("V.floor(x) + V.ceil(x)", lambda x: math.floor(x) + math.ceil(x)),
     "tanh": ("V.tanh(x)", math.tanh),
-    "where": ("V.where((x > 1.0) | ~(x >= -1.0), x, 0.0)", lambda x: x if x > 1 or x < -1 else 0.0),
+    "where": ("V.where((x > 1.0) | V.opposite(x >= -1.0), x, 0.0)", lambda x: x if x > 1 or x < -1 else 0.0),
     "least": ("V.least(x, 2.0) - V.most(x, -2.0)", lambda x: min(x, 2.0) - max(x, -2.0)),
 }
 

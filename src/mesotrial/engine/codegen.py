@@ -18,9 +18,22 @@ from mesotrial.engine.printing import LanePrinter, Printer
 _IMPORTS = """\
 from math import acos, acosh, asin, asinh, atan, atanh, ceil, cos, cosh, exp, floor, gamma, inf, log, nan, sin, sinh, sqrt, tan, tanh
 import numpy as np
+"""
+_CPU = """\
 from numba import njit
 
 OPTIONS = {"error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""
+_CUDA = """\
+from numba import cuda
+
+OPTIONS = {}
+
+
+def njit(*signature, **options):
+    return cuda.jit(device=True)
+
+
 """
 _DRIVERS = {
     "tsit5": ("tableau.py.in", "lanes.py.in"),
@@ -40,11 +53,17 @@ ADVANCE_SIGNATURE = (
 
 
 def generate(
-    model: Model, observables: Sequence[str], inputs: Sequence[str], dosed: Sequence[str], method: str = "tsit5"
+    model: Model,
+    observables: Sequence[str],
+    inputs: Sequence[str],
+    dosed: Sequence[str],
+    method: str = "tsit5",
+    *,
+    cuda: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Return the source of the kernel of `model`, and its layout; constants that are no `inputs` become numbers in it.
 
-    method: see `compile_model`.
+    method: see `compile_model`. cuda: the source for a GPU: the same equations and driver, one lane to a thread.
 
     Raises:
         ModelError: an unknown name, or a needed constant without a value.
@@ -65,8 +84,9 @@ def generate(
             method = "tsit5"  # all that can be done without derivatives
     writer = _Writer(list(lowered.states), list(inputs), hoister.columns)
     lanes = method == "tsit5"
+    head = _IMPORTS + (_CUDA if cuda else _CPU)
     parts = [
-        _IMPORTS + (writer.lane_layout() if lanes else writer.layout(method)) + _SIGNATURES,
+        head + (writer.lane_layout(cuda) if lanes else writer.layout(method)) + _SIGNATURES,
         writer.start(hoister.definitions, lowered.initial),
         *(writer.lane_rhs(fluid, rates, dosed) if lanes else [writer.rhs(fluid, rates, dosed)]),
         *([] if slopes is None else [writer.jac(*slopes)]),
@@ -136,15 +156,17 @@ class _Writer:
         self.work = work, 0
         return "\n".join([*lines, f"ALWAYS_STIFF = {method == 'rosenbrock'}", f"WORK = {work}", ""])
 
-    def lane_layout(self) -> str:
+    def lane_layout(self, cuda: bool) -> str:
         """The work array of a group of patients: of each number as many as there are lanes."""
+        lanes = 1 if cuda else LANES
         n, constants = len(self.states), len(self.inputs) + len(self.columns)
-        lines = ["from mesotrial.engine import vectors as V", f"LANES, N_STATES = {LANES}, {n}"]
+        lines = [f"from mesotrial.engine import {'cuda_numbers' if cuda else 'vectors'} as V"]
+        lines += [f"LANES, N_STATES = {lanes}, {n}"]
         blocks = ("R", "Y", "U", "F", "K1", "K2", "K3", "K4", "K5", "K6")
         lines += [f"{block} = {constants + i * n} * LANES" for i, block in enumerate(blocks)]
         single = constants + len(blocks) * n
         lines += [f"{name} = {single + i} * LANES" for i, name in enumerate(_SINGLE)]
-        self.work = (single + len(_SINGLE)) * LANES, 8 * LANES
+        self.work = (single + len(_SINGLE)) * lanes, 8 * lanes
         return "\n".join([*lines, f"WORK = {self.work[0]}", ""])
 
     def start(self, definitions: Mapping[Symbol, Expr], initial: Sequence[Expr]) -> str:

@@ -174,4 +174,4 @@ class LanePrinter(Printer):
         return " | ".join(f"({self._print(a)})" for a in expr.args)
 
     def _print_Not(self, expr: Any) -> str:  # noqa: N802
-        return f"~({self._print(expr.args[0])})"
+        return f"V.opposite({self._print(expr.args[0])})"

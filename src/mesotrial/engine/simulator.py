@@ -26,7 +26,7 @@ def compile_model(
     rtol: float = 1e-6,
     atol: float | Mapping[str, float] = 1e-9,
     max_steps: int = 100_000,
-    backend: Literal["numba", "reference"] = "numba",
+    backend: Literal["numba", "cuda", "reference"] = "numba",
     threads: int | None = None,
     method: Literal["tsit5", "rosenbrock", "auto"] = "tsit5",
 ) -> "Simulator":
@@ -38,10 +38,11 @@ def compile_model(
     receive doses. atol: one number, or one per state by name (states not named: 1e-9). max_steps: per patient and
     advance. threads: how many to use, by default all that the process may use; results do not depend on it. method: of
     the compiled backend: Tsit5 (explicit, of order 5), Rodas4P (Rosenbrock, of order 4, for stiff models), or Tsit5 that
-    goes over to Rodas4P while a patient's problem is stiff.
+    goes over to Rodas4P while a patient's problem is stiff. backend: compiled for the processor, for an NVIDIA GPU (Tsit5
+    alone), or the slow and readable twin.
 
     Raises:
-        ModelError: a name that the model does not have, or a constant without a value.
+        ModelError: a name that the model does not have, a constant without a value, or `cuda` without a GPU.
     """
     began = time.perf_counter()
     observables, inputs, dosed = tuple(observables), tuple(inputs), tuple(dosed)
@@ -49,6 +50,8 @@ def compile_model(
         raise ValueError(f"rtol must be positive and threads at least 1, not {rtol} and {threads}")
     if method not in ("tsit5", "rosenbrock", "auto"):
         raise ValueError(f"method must be tsit5, rosenbrock or auto, not {method}")
+    if backend == "cuda" and method != "tsit5":
+        raise ValueError(f'backend="cuda" has the method tsit5 alone, not {method}')
     built: Backend
     if isinstance(model, Path) or (isinstance(model, str) and ("\n" not in model or backend == "reference")):
         from mesotrial.engine.sbml import load_model
@@ -58,6 +61,10 @@ def compile_model(
         from mesotrial.engine.reference import ReferenceBackend
 
         built = ReferenceBackend(model, observables, inputs, dosed, rtol, atol)
+    elif backend == "cuda":
+        from mesotrial.engine.cuda_backend import CudaBackend
+
+        built = CudaBackend(model, observables, inputs, dosed, rtol, atol, max_steps, threads)
     else:
         from mesotrial.engine.numba_backend import NumbaBackend
 

@@ -138,7 +138,6 @@ _operator(operator.eq, mask, lambda b, x, y: b.fcmp_ordered("==", x, y))
 _operator(operator.ne, mask, lambda b, x, y: b.fcmp_unordered("!=", x, y))
 _operator(operator.and_, mask, lambda b, x, y: b.and_(x, y), mask)
 _operator(operator.or_, mask, lambda b, x, y: b.or_(x, y), mask)
-_operator(operator.invert, mask, lambda b, x: b.not_(x), mask, 1)
 
 
 def _address(context: Any, builder: Any, array_type: Any, array: Any, place: Any) -> Any:
@@ -171,6 +170,12 @@ def store(typing: Any, work: Any, place: Any, value: Any) -> Any:
 def where(typing: Any, condition: Any, yes: Any, no: Any) -> Any:
     """Return `yes` in the lanes where `condition` holds, `no` in the others."""
     return lanes(mask, lanes, lanes), lambda context, builder, sig, args: builder.select(*args)
+
+
+@intrinsic
+def opposite(typing: Any, condition: Any) -> Any:
+    """Return where `condition` does not hold."""
+    return mask(mask), lambda context, builder, sig, args: builder.not_(args[0])
 
 
 @intrinsic
