@@ -21,7 +21,7 @@ def ask_confined(module: str, request: bytes, *, seconds: int, what: str) -> dic
     """Run ``python -m module`` with `request` on its standard input and return the JSON object that it writes.
 
     `what` names the thing in errors. The module calls `confine` before it does what takes long. Raises `Refused` where the answer has an `error`, none
-    comes in about `seconds`, the process breaks, or too many are read at this moment.
+    comes in `seconds` of computing, the process breaks, or too many are read at this moment.
     """
     if not _AT_ONCE.acquire(timeout=_WAIT_SECONDS):
         raise Refused("others are being read at this moment; please try again", status=503)
@@ -30,7 +30,8 @@ def ask_confined(module: str, request: bytes, *, seconds: int, what: str) -> dic
             [sys.executable, "-I", "-m", module],
             input=request,
             capture_output=True,
-            timeout=2 * seconds + 20,  # it may have to wait for a processor
+            timeout=6 * seconds
+            + 60,  # of waiting, where the processors are busy; what it may compute, `confine` bounds
             check=False,
         )
         answer: dict[str, Any] = json.loads(child.stdout)

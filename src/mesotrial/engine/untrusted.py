@@ -66,7 +66,7 @@ def load_untrusted_model(text: str, *, limits: Limits | None = None) -> Model:
                 stderr=subprocess.DEVNULL,
                 cwd=nowhere,
                 env=environment,
-                timeout=3 * limits.seconds + 30,  # it may have to wait for a processor
+                timeout=6 * limits.seconds + 120,  # it may have to wait for a processor
                 check=False,
             )
         except subprocess.TimeoutExpired:
