@@ -258,3 +258,38 @@ def test_a_folder_with_anything_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="different design, seed"):
         Journal(tmp_path / "a", {"design_hash": "y", "seed": 2})
     assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", "a"}
+
+
+OPEN = """
+name: open
+line: relapsed
+population: {like: maps2}
+search:
+  partner: {values: [none, cemiplimab 350 mg IV over 30 min q3w]}
+arms:
+  - {name: cis, n: 40, regimens: [cisplatin 75 mg/m2 IV over 60 min q3w x 6, "{partner}"]}
+scans: {every_weeks: "6"}
+accrual_months: 6
+follow_up_months: 12
+"""
+
+
+def test_what_nobody_knows_can_neither_win_nor_lose(tmp_path: Path) -> None:
+    file = tmp_path / "open.yaml"
+    file.write_text(OPEN, encoding="utf-8")
+    found = optimise(
+        file,
+        aim="os_rate_12",
+        budget=2,
+        patients=20,
+        final_patients=20,
+        out=tmp_path / "s",
+        parameters=[load_parameters()],
+    )
+    (refused,) = [one for one in found.candidates if one.refused]
+    assert "cemiplimab" in str(refused.choice["partner"]) and "its benefit is not known" in refused.refused
+    assert [one.choice["partner"] for one in found.finals.finalists] == ["none"]
+    both = "[none, cemiplimab 350 mg IV over 30 min q3w]"
+    file.write_text(OPEN.replace(both, "[cemiplimab 350 mg IV over 30 min q3w, none]"), encoding="utf-8")
+    with pytest.raises(RequestError, match="numbers that nobody has"):
+        optimise(file, aim="os_rate_12", budget=2, out=tmp_path / "t")

@@ -149,7 +149,11 @@ def _show(found: Search) -> None:
     )
     if winner.wins_draws is not None:
         out.print(f"Asked one by one, it wins in {winner.wins_draws:.0%} of the {finals.draws} parameter sets.")
-    elif finals.draws == 1:
+    elif finals.draws > 1:
+        out.print(
+            f"So few patients ({finals.patients}) do not say who wins in each of the {finals.draws} parameter sets; take more --final-patients."
+        )
+    else:
         out.print(
             "The model has one parameter set here: what is unknown of its parameters is not in these numbers, and they look surer than they are."
         )

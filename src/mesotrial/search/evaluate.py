@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mesotrial.population import ParameterSet
     from mesotrial.trial import Model
 
-__all__ = ["Evaluator", "Score", "union_design"]
+__all__ = ["Evaluator", "Score", "union_design", "unknown_of"]
 
 _BANK = 1  # the group of patients that a run uses for its intervals
 Choice = Mapping[str, float | int | str]
@@ -51,8 +51,11 @@ class Evaluator:
         self._kept: dict[tuple[object, ...], Patients] = {}
 
     def score(self, choice: Choice) -> Score:
-        """Simulate a candidate; raises `CatalogueError` where the choice makes no design."""
-        return self.score_of(*self.outcomes(self.space.fill(choice)))
+        """Simulate a candidate; raises `CatalogueError` where the choice makes no design, or one whose outcome nobody knows."""
+        design = self.space.fill(choice)
+        if unknown := unknown_of(design, self.arm, self.control):
+            raise CatalogueError(unknown)
+        return self.score_of(*self.outcomes(design))
 
     def outcomes(self, design: Design) -> tuple[Patients, Patients | None, tuple[int, int]]:
         """Return what became of the patients of the judged arm and of the control, and the planned sizes of both."""
@@ -105,6 +108,16 @@ class Evaluator:
             parts.append(simulate_chunk(design, place, cohort, enrolment, self.model, traced=0))
             draws.append(cohort.draw)
         return patients_of(join_tables(parts), np.concatenate(draws))
+
+
+def unknown_of(design: Design, *arms: int | None) -> str:
+    """Say that nobody knows the outcome of one of the arms at these places, because an exploratory drug is given there; empty where all are known."""
+    from mesotrial.trial import exploratory_arms
+
+    open_arms = [design.arms[place].name for place in exploratory_arms(design) if place in arms]
+    return (
+        f"no trial has shown what is given in {' and '.join(open_arms)}: its benefit is not known" if open_arms else ""
+    )
 
 
 def union_design(space: SearchSpace) -> Design:

@@ -93,6 +93,8 @@ def optimise(
         The folder holds another search, or files that are no search.
 
     """
+    from mesotrial.search.evaluate import unknown_of
+
     _check(budget, patients, final_patients, seed, threads, most_cost)
     if Path(design).suffix.lower() not in (".yaml", ".yml"):
         raise RequestError(f"a search needs a design file (.yaml) with a `search:` block, not {str(design)!r}")
@@ -100,6 +102,11 @@ def optimise(
     first = space.fill(space.default)
     target = objective(aim, first, toxicity_weight=toxicity_weight)
     judged, other = _arms(space, first, target, arm, control)
+    if unknown := unknown_of(first, judged, other):
+        raise RequestError(
+            f"{unknown}, and a search would rank by numbers that nobody has. Take treatments of known benefit as the defaults of the ranges; "
+            "`mesotrial power` and `mesotrial compare` show the band of what is not known"
+        )
     if space.size > budget:
         check_sampler()
     sets = tuple(parameters or _ensemble())
@@ -241,7 +248,7 @@ def _finish(
     resumed: int,
     say: Callable[[str], None],
 ) -> Search:
-    from mesotrial.search.evaluate import Evaluator
+    from mesotrial.search.evaluate import Evaluator, unknown_of
     from mesotrial.search.finalists import judge
     from mesotrial.search.outputs import write_outputs
 
@@ -269,7 +276,9 @@ def _finish(
     references = {
         arm.name: fresh.score_of(fresh.simulated(first, place), None, (arm.n, 0))
         for place, arm in enumerate(first.arms)
-        if not evaluator.aim.needs_control and place not in (*space.searched_arms, evaluator.arm)
+        if not evaluator.aim.needs_control
+        and place not in (*space.searched_arms, evaluator.arm)
+        and not unknown_of(first, place)
     }
     best = space.fill(winner.choice)
     say("Writing what was found")
