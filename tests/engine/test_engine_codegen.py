@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mesotrial.engine import TIME, Model, StateEquation
+from mesotrial.engine.backend import LANES
 from mesotrial.engine.codegen import generate
 from mesotrial.engine.model import symbol
 
@@ -44,7 +45,6 @@ leaves = st.one_of(
 expressions = st.recursive(leaves, extend, max_leaves=12)
 
 
-LANES = 8
 V = SimpleNamespace(
     **{name: getattr(np, name) for name in ("where", "exp", "log", "sqrt", "tanh")},
     **dict.fromkeys(("power", "real_power", "whole_power"), np.power),

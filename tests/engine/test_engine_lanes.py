@@ -49,6 +49,7 @@ def test_functions_of_lanes(lane_functions):
     rng = np.random.default_rng(3)
     spread = np.exp(rng.uniform(-30, 6, 4000)) * rng.choice([-1, 1], 4000)
     given = np.concatenate([spread, rng.uniform(-3, 3, 4000), [0.0, 1.0, -1.0, 2.0, 1e-100, 700.0, -700.0, 0.5]])
+    given = np.resize(given, len(given) + -len(given) % LANES)
     out = np.empty(len(FORMULAS) * len(given))
     lane_functions(given, out)
     for (name, (_, exact)), got in zip(FORMULAS.items(), out.reshape(len(FORMULAS), -1), strict=True):
@@ -62,10 +63,10 @@ def test_functions_of_lanes(lane_functions):
 
 
 def test_functions_of_lanes_at_the_end_of_numbers(lane_functions):
-    given = np.array([np.inf, -np.inf, np.nan, 1e308, 710.0, -746.0, -0.0, 5e-324])
-    out = np.empty(len(FORMULAS) * 8)
+    given = np.resize([np.inf, -np.inf, np.nan, 1e308, 710.0, -746.0, -0.0, 5e-324], LANES)
+    out = np.empty(len(FORMULAS) * LANES)
     lane_functions(given, out)
-    got = dict(zip(FORMULAS, out.reshape(-1, 8).tolist(), strict=True))
+    got = dict(zip(FORMULAS, out.reshape(-1, LANES)[:, :8].tolist(), strict=True))
     assert got["exp"][:2] == [np.inf, 0.0]
     assert got["exp"][4:] == [np.inf, 0.0, 1.0, 1.0]
     assert got["log"][0] == np.inf
@@ -163,7 +164,7 @@ print(state.values.tobytes().hex() + state.saved_values.tobytes().hex())
 """The simulation of `here`, in another process with other vectors."""
 
 
-@pytest.mark.parametrize("lanes, processor", [(8, "plain"), (4, "this")])
+@pytest.mark.parametrize("lanes, processor", [(LANES, "plain"), (4, "this")])
 def test_the_same_bits_with_other_vectors(tumour, tumour_patients, tmp_path, lanes, processor):
     """On a processor of this kind without any extension, and with groups of another size."""
     here = run(tumour, tumour_patients[:21], some_doses(21))

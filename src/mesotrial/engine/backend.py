@@ -8,8 +8,8 @@ import numpy as np
 from mesotrial.engine.doses import DoseTable
 from mesotrial.engine.state import Floats, State
 
-LANES = 8
-"""patients side by side in the compiled backend: one AVX-512 register, two of AVX2, four of NEON"""
+LANES = 16
+"""patients side by side in the compiled backend: two AVX-512 registers, so that one waits for no long chain of the other"""
 
 
 class Run:
