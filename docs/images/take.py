@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 
@@ -39,7 +40,9 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1280, "height": 1400})
             page.goto(f"{found[0]}/patient")
             expect(page.locator("[data-story]")).to_contain_text("The tumour starts at", timeout=600_000)
-            page.screenshot(path=Path(__file__).with_name("explorer.png"))
+            picture = Path(__file__).with_name("explorer.png")
+            page.screenshot(path=picture)
+            Image.open(picture).quantize(64).save(picture, optimize=True)  # a third of the size
         finally:
             server.terminate()
             server.wait(60)
