@@ -18,7 +18,7 @@ from mesotrial.trial.tables import DAYS_PER_MONTH
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["SUBGROUPS", "Outcomes", "Survival"]
+__all__ = ["SUBGROUPS", "TREATMENT_ENDED", "Outcomes", "Survival"]
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -37,6 +37,7 @@ SUBGROUPS: Mapping[str, tuple[str, str | int] | None] = {
 }
 
 _CONTROLLED = ("CR", "PR", "SD")
+TREATMENT_ENDED = ("COMPLETED", "TOXICITY", "RESPONSE")  # by plan, or while the disease was under control
 _BEST = {"ORR": ("CR", "PR"), "DCR": _CONTROLLED, "PD_BEST": ("PD",)}
 _SAFETY = ("TRAE_ANY", "TRAE_G34", "IRAE_ANY", "IRAE_G34", "DISC_TOX", "DEATH_TOX")
 _NEAR_SCAN_DAYS = 28.0  # disease control "at 12 weeks" is read off the scan nearest to it, within four weeks
@@ -84,7 +85,11 @@ class Outcomes:
         return parts
 
     def survival(self, parameter: str, arm: str, subgroup: str = "all") -> Survival:
-        """Return OS, PFS, TTP (PFS with deaths censored), DOR or TTR of `arm`; DOR and TTR of its responders only."""
+        """Return OS, PFS, TTP (PFS with deaths censored), DOR, TTR or TTREL of `arm`.
+
+        DOR and TTR are of its responders; TTREL, from the last dose to progression or death, of those whose treatment ended (it was completed, or stopped for
+        a side effect or at a response) while their disease was under control.
+        """
         months, event = self._times[parameter]
         chosen = self.members(arm, subgroup) & ~np.isnan(months)
         return Survival(months[chosen], event[chosen])
@@ -128,7 +133,17 @@ class Outcomes:
                 died = np.zeros(size, bool)
                 died[place] = chosen["died"].fill_null(False).to_numpy()
                 found["TTP"] = months, event & ~died
+        found["TTREL"] = self._after_treatment(*found["PFS"])
         return found
+
+    def _after_treatment(self, months: FloatArray, event: BoolArray) -> tuple[FloatArray, BoolArray]:
+        """Return months from the last dose to the end of PFS, of those whose treatment ended while their disease was under control."""
+        import polars as pl
+
+        over = self._subjects["DCTREAS"].is_in(TREATMENT_ENDED).fill_null(False).to_numpy()
+        last = self._subjects["TRTEDY"].cast(pl.Float64).fill_null(np.nan).to_numpy() / DAYS_PER_MONTH
+        since = np.where(over & (months > last), months - last, np.nan)
+        return since, event & ~np.isnan(since)
 
     def _had(self, code: str, time_months: float | None) -> BoolArray | None:
         if code in _BEST:

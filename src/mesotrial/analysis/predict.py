@@ -28,8 +28,8 @@ TRIALS = 1000  # resampled trials behind an interval: its ends are then known to
 
 _FEWEST_DRAWS, _SMALLEST_GROUP = 5, 30
 _BAND_MONTHS = 12.0  # the landmark whose uncertainty widens a whole curve's band
-_CURVES = ("OS", "PFS", "PFS2", "TTP", "DOR", "TTR")
-_RESPONDERS = ("DOR", "TTR")
+_CURVES = ("OS", "PFS", "PFS2", "TTP", "DOR", "TTR", "TTREL")
+_RESPONDERS = ("DOR", "TTR", "TTREL")  # curves of some of an arm only
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from mesotrial.analysis.conclusions import conclusions
 from mesotrial.analysis.endpoints import Outcomes
 from mesotrial.analysis.predict import TRIALS, Endpoint, Predictor, estimate
+from mesotrial.analysis.relapse import relapses
 from mesotrial.analysis.rows import (
     endpoint_of,
     endpoint_row,
@@ -78,6 +79,8 @@ def summarise(
     `bands` hold, for each of the `exploratory` arms, the lower and the upper edge of the OS and the PFS curve month by month: those of the 90 % bands of new
     trials of the design's size in `bank` and the `ends` together.
 
+    `relapse` says what became of people whose treatment ended while their disease was under control (`relapses`).
+
     `tests` says what each test of the comparison concludes from `tables` (`conclusions`).
     """
     trial, whole = Outcomes(tables), Outcomes(bank)
@@ -110,6 +113,7 @@ def summarise(
             for arm in unknown
             for name in ("OS", "PFS")
         ],
+        "relapse": relapses(design, bank, [predictor, *others], unknown),
         "tests": [row for row in conclusions(design, tables) if not {row["arm"], row["comparator"]} & set(exploratory)],
     }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mesotrial.cli.output import console
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from mesotrial.catalogue import Design
@@ -47,12 +48,32 @@ def show_results(design: Design, summary: Mapping[str, Any], *, all_rows: bool) 
         if mine := [row for row in rows if row["arm"] == arm.name]:
             out.print(_table(f"{arm.label} ({arm.name})", mine, out.width))
             out.print()
+    _show_relapse(out, design, summary)
     for line in _legend(rows):
         out.print(line)
     if failed := {code: count for code, count in summary["bank_status_counts"].items() if code != "OK"}:
         counts = ", ".join(f"{count} {code}" for code, count in failed.items())
         out.print(f"Patients whose simulation failed: {counts}", style="bold")
     out.print(CONTEXT_OF_USE)
+
+
+def _show_relapse(out: Console, design: Design, summary: Mapping[str, Any]) -> None:
+    """Print how many relapse after treatment has ended, and beside it what the patient page says and what was published."""
+    from mesotrial.cli.output import table
+    from mesotrial.report.relapse import relapse_claims, relapse_rows
+
+    if not (relapse := summary.get("relapse")):
+        return
+    headings, rows = relapse_rows(design, relapse)
+    made = table("After treatment ended with the disease under control", *headings)
+    for column in made.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        made.add_row(*row)
+    out.print(made)
+    for name, claim, known, source in relapse_claims():
+        out.print(f"Patient page ({name}): {claim} Published: {known} {source}")
+    out.print()
 
 
 def _shown(rows: Sequence[Row]) -> Iterator[Row]:

@@ -24,6 +24,7 @@ from mesotrial.report.figure_files import FILES, FOLDER, write_figure_files
 from mesotrial.report.forest_figure import Forest, compared_arms, forest_figure
 from mesotrial.report.incidence_figure import incidence_figure
 from mesotrial.report.marks import one_hundred
+from mesotrial.report.relapse import relapse_claims, relapse_rows
 from mesotrial.report.response_figures import (
     MOST_BARS,
     MOST_LINES,
@@ -162,6 +163,8 @@ def _content(
         "role": next((row["role"] for row in rows if row["scored"] == "yes"), None),
         "comparison": compare(rows, design),
         "one_year": [card for i, arm in enumerate(design.arms) if (card := _one_year(rows, arm, i)) is not None],
+        "relapse": relapse_rows(design, found) if (found := summary.get("relapse")) else None,
+        "relapse_claims": list(relapse_claims()),
         "timeline": Markup(timeline_figure(design)),
         "baseline": baseline_rows(tables["adsl"], arms),
         "provenance": [(key, _plain(value)) for key, value in _flat(provenance)],

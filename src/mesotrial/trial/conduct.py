@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Clinic", "Course", "conduct"]
 
 _GRID_DAYS = 7.0
-OBSERVABLES = ("tumour_volume", "growth_smoothed", "risk_volume", "treatment_hazard")
+_ONE_CELL_ML = 5e-9
+OBSERVABLES = ("tumour_volume", "growth_smoothed", "risk_volume", "treatment_hazard", "tumour_escape", "tumour_live")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class Course:
     second: Response
     second_start: NDArray[np.float64]
     scans: Journal = field(
-        default_factory=lambda: Journal("row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "code")
+        default_factory=lambda: Journal(
+            "row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "escaped", "code"
+        )
     )
     dosing: Journal = field(default_factory=lambda: Journal("row", "regimen", "dose", "day"))
     events: Journal = field(
@@ -207,7 +210,8 @@ class _Visits:
         levels = tuple(self.clinic.concentrations.values())
         seen = self.simulator.observe_saved(self.state, (*OBSERVABLES, *levels))
         on_grid = {name: values[:, : len(grid) - 1] for name, values in seen.items()}
-        scan_volume = seen["tumour_volume"][:, len(grid) - 1 :]
+        scan_volume, live = (seen[name][:, len(grid) - 1 :] for name in ("tumour_volume", "tumour_live"))
+        escaped = np.clip(seen["tumour_escape"][:, len(grid) - 1 :] / np.maximum(live, _ONE_CELL_ML), 0.0, 1.0)
 
         failed = self.state.code != 0
         death, symptoms, lesion = self._clinical_events(grid, on_grid, failed)
@@ -223,7 +227,9 @@ class _Visits:
             readable = (
                 due[:, scan] & (scan_day[:, scan] < limit) & fresh & ~(felt & (symptoms < scan_day[:, scan])) & ~failed
             )
-            progressed = self._read_scan(readable, int(scan), scan_day[:, scan], scan_volume[:, column])
+            progressed = self._read_scan(
+                readable, int(scan), scan_day[:, scan], scan_volume[:, column], escaped[:, column]
+            )
             later = due[:, scan] & (scan_day[:, scan] < limit) & ~before & ~failed
             self._read_second(later, int(scan), scan_day[:, scan], scan_volume[:, column])
             fresh &= ~progressed
@@ -357,7 +363,12 @@ class _Visits:
         return found[0], found[1], found[2]
 
     def _read_scan(
-        self, readable: NDArray[np.bool_], scan: int, day: NDArray[np.float64], volume: NDArray[np.float64]
+        self,
+        readable: NDArray[np.bool_],
+        scan: int,
+        day: NDArray[np.float64],
+        volume: NDArray[np.float64],
+        escaped: NDArray[np.float64],
     ) -> NDArray[np.bool_]:
         """Read scan number `scan` of the patients it is readable for; return who progressed at it, shape of `rows`."""
         course, rows = self.course, self.rows[readable]
@@ -376,6 +387,7 @@ class _Visits:
             nadir_mm=nadir,
             new_lesion=new_lesion,
             volume_ml=volume[readable],
+            escaped=escaped[readable],
             code=code,
         )
         if scan + 1 < len(self.scans.confirms) and self.scans.confirms[scan + 1]:

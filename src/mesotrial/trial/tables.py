@@ -140,6 +140,12 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("NEWLFL", "text", "New lesion seen at this scan or before", codes=_YN),
                 Column("TUMVOL", "number", "Simulated tumour volume", "mL", note="true, not read"),
                 Column(
+                    "ESCSHR",
+                    "number",
+                    "Share of living tumour cells that escape T cells",
+                    note="true, not read; null at baseline",
+                ),
+                Column(
                     "ANL01FL", "text", "Analysis flag 01", codes=_YN, note="up to and including the first progression"
                 ),
             ),
