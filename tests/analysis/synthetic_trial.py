@@ -283,5 +283,6 @@ def _measurements(
         "PCHGN": 100 * (total / nadir - 1),
         "NEWLFL": np.where(new, "Y", "N"),
         "TUMVOL": volume,
+        "ESCPCT": np.where(who % 2 == 0, 80.0, 5.0),
         "ANL01FL": ["Y"] * who.size,
     }

@@ -17,6 +17,7 @@ from mesotrial.catalogue import (
     load_drug,
     parse_regimen,
     published_results,
+    therapy_from_text,
 )
 from mesotrial.catalogue._load_drug import drug_from_document
 from mesotrial.catalogue._sources import packaged, packaged_names
@@ -294,6 +295,26 @@ def test_relative_hazard_is_the_mean_of_the_halving_curve() -> None:
     whole = event.relative_hazard(0, 100)
     assert whole == pytest.approx((event.relative_hazard(0, 30) * 30 + event.relative_hazard(30, 100) * 70) / 100)
     assert load_drug("pemetrexed").toxicity[0].relative_hazard(0, 500) == 1
+
+
+@pytest.mark.parametrize("name", DRUGS)
+def test_side_effects_have_a_source_and_time_to_happen(name: str) -> None:
+    """Over the first course that a drug's file names, its commonest event befalls at least one of twenty average patients."""
+    drug = load_drug(name)
+    assert drug.toxicity and all(one.source and one.body_system and one.status for one in drug.toxicity)
+    if not drug.regimens:
+        return
+    (regimen,) = therapy_from_text(drug.regimens[0]).regimens
+    days = regimen.dose_days(365.0)
+    treated = days[-1] - days[0] + regimen.phases[0].cycle_days
+    expected = [
+        (one.any_per_dose or 0.0) * len(days)
+        if one.driver == "dose"
+        else one.any_hazard_per_year / 365.25 * one.relative_hazard(0.0, treated) * treated
+        for one in drug.toxicity
+        if not one.is_immune
+    ]
+    assert max(expected, default=1.0) > 0.05
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["relapses"]
 
 _MONTHS = (6.0, 12.0, 24.0)
-_MOSTLY = 0.5
+_MOSTLY = 50.0  # percent
 
 
 def relapses(
@@ -47,22 +47,25 @@ def relapses(
                 "exploratory": not known,
                 "share": people.months.size / int(predictors[0].bank.members(arm.name).sum()) if known else None,
                 "within": [
-                    {"months": months, **_turned(_range(Endpoint("TTREL_RATE", arm.name, time_months=months), ranges))}
+                    {
+                        "months": months,
+                        **_turned(_range(Endpoint("TTREL_RATE", arm.name, time_months=months), ranges, known)),
+                    }
                     for months in _MONTHS
                     if months <= design.follow_up_months
                 ],
-                "median_months": _range(Endpoint("TTREL_MEDIAN", arm.name), ranges),
+                "median_months": _range(Endpoint("TTREL_MEDIAN", arm.name), ranges, known),
                 "escaped_share": number(_escaped(bank, arm.name)) if known else None,
             }
         )
     return found
 
 
-def _range(endpoint: Endpoint, predictors: Sequence[Predictor]) -> dict[str, float | None]:
+def _range(endpoint: Endpoint, predictors: Sequence[Predictor], known: bool) -> dict[str, float | None]:
     parts = [predicted_part(endpoint, one, None) for one in predictors]
     lows, highs = [part["lo90"] for part in parts], [part["hi90"] for part in parts]
     return {
-        "simulated": parts[0]["simulated"] if len(parts) == 1 else None,
+        "simulated": parts[0]["simulated"] if known else None,
         "lo90": None if None in lows else min(lows),
         "hi90": None if None in highs else max(highs),
     }
@@ -90,10 +93,10 @@ def _escaped(bank: Mapping[str, pl.DataFrame], arm: str) -> float:
     )
     last = (
         bank["adtr"]
-        .filter(pl.col("ESCSHR").is_not_null() & pl.col("ESCSHR").is_not_nan())
+        .filter(pl.col("ESCPCT").is_not_null() & pl.col("ESCPCT").is_not_nan())
         .sort("AVISITN")
         .unique("USUBJID", keep="last", maintain_order=True)
         .join(relapsed.select("USUBJID"), on="USUBJID")
     )
-    shares = last["ESCSHR"].to_numpy()
+    shares = last["ESCPCT"].to_numpy()
     return float((shares > _MOSTLY).mean()) if shares.size else np.nan

@@ -81,18 +81,19 @@ class Assembly:
         return routes.get(route, routes.get("*", ()))
 
 
-def assemble(drugs: Sequence[Drug] = ()) -> Assembly:
+def assemble(drugs: Sequence[Drug] = (), mechanisms: Sequence[str] = ()) -> Assembly:
     """Assemble the disease model and the pharmacokinetics and effects of `drugs`.
 
-    Drugs without pharmacokinetics (placebo) add nothing. Raises `CatalogueError` if a drug names a mechanism that does not exist or lacks a number that
-    one needs, and `ModelError` if the text does not make a valid model, naming the line.
+    Drugs without pharmacokinetics (placebo) add nothing. `mechanisms` names files of ``optional/`` that are wanted whatever is given.
+    Raises `CatalogueError` if a drug names a mechanism that does not exist or lacks a number that one needs, and `ModelError` if the text does not make a
+    valid model, naming the line.
     """
     from mesotrial.catalogue import own_mechanisms
     from mesotrial.engine import antimony_to_sbml
 
     also = own_mechanisms()
     made = [_Drug(drug, also) for drug in drugs if drug.pk is not None]
-    needed = [name for one in made for part in (one.form, *one.effects) for name in part.needs]
+    needed = [*mechanisms, *(name for one in made for part in (one.form, *one.effects) for name in part.needs)]
     factors = {one.drug.translation.name: one.drug.translation for one in made if one.drug.translation is not None}
     parts = [*core(), *(part.text for part in closure(needed, also))]
     parts += [

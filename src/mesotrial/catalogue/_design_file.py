@@ -74,6 +74,10 @@ class StopRulesFile(FileModel):
     steroid_effect: Share = Field(
         d.StopRules.steroid_effect, description="share that steroids take off the autoreactive drive [guess]"
     )
+    steroid_blunting: Share = Field(
+        d.StopRules.steroid_blunting,
+        description="share that steroids take off the priming of T cells while they last [guess]",
+    )
     dropout_per_year: RatePerYear = Field(
         d.StopRules.dropout_per_year, description="rate of leaving the trial for no stated reason, per year"
     )
@@ -182,6 +186,10 @@ class DesignFile(FileModel):
         None, min_length=1, description=f"endpoints to estimate; {', '.join(d.Design.endpoints)} if not given"
     )
     analysis: AnalysisFile | None = Field(None, description="test, looks and assumptions for `mesotrial power`")
+    biology: dict[str, float] = Field(
+        default_factory=dict,
+        description="constants of the model at another value than its own, for everybody; `mesotrial export-model` lists them",
+    )
     registry: Text = Field(d.Design.registry, description="registry number")
     evidence_trial: Text = Field(
         d.Design.evidence_trial, description="name of the trial in the published results, to compare with"

@@ -63,6 +63,7 @@ class StopRules:
     hold_grade: int = 2
     steroid_grade: int = 3
     steroid_effect: float = 0.7
+    steroid_blunting: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,9 @@ def scan_weeks(text: str) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Design:
-    """A trial as written. ``evidence_trial`` names it in the published results (empty: nothing to compare with); ``source_text`` is the YAML."""
+    """A trial as written. ``evidence_trial`` names it in the published results (empty: nothing to compare with); ``biology`` holds constants of the model that
+    everybody in this trial has at another value than the model's; ``source_text`` is the YAML.
+    """
 
     name: str
     title: str
@@ -201,6 +204,7 @@ class Design:
     notes: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
     analysis: AnalysisPlan | None = None
+    biology: Mapping[str, float] = field(default_factory=dict)
     source_text: str = field(default="", repr=False, compare=False)
 
     @property

@@ -3,7 +3,8 @@
 Rules, by the arm's `StopRules`: an event that is one to end treatment (`Toxicity.stop_fraction`, from grade ``toxicity_grade`` on) stops the drug it is
 put down to, and every drug where it is put down to none. Another immune-related event of grade ``hold_grade`` or more holds every drug that drives
 autoreactivity until it has resolved; an event of another kind holds its own drug from grade 3 on. Immune-related events from ``steroid_grade`` on are
-treated with steroids, which leave ``1 - steroid_effect`` of the autoreactive drive. After a hold the same event comes again in about three of ten
+treated with steroids, which leave ``1 - steroid_effect`` of the autoreactive drive and, where ``steroid_blunting`` is set, less priming of the T cells that
+fight the tumour. After a hold the same event comes again in about three of ten
 (Dolladille 2020, doi:10.1001/jamaoncol.2020.0726, 28.8 % of rechallenges; recalled); if it was severe, that ends treatment with the drug.
 """
 
@@ -41,6 +42,7 @@ class Care:
         self.stopped = {drug: np.zeros(n, dtype=bool) for drug in drugs}
         self.held_until = {drug: np.full(n, -np.inf) for drug in drugs}
         self.steroids_until = np.full(n, -np.inf)
+        self.begun = np.zeros(n, dtype=bool)  # steroids, since somebody last asked
         self._immune = np.array([one.toxicity.is_immune for one in self._terms])
         self._drivers = tuple(dict.fromkeys(one.drug for one in self._terms if one.toxicity.is_immune))
         self._again_day = np.full((n, len(self._terms)), np.nan)
@@ -86,6 +88,8 @@ class Care:
                 self.held_until[one][row] = max(self.held_until[one][row], events.end_day[place])
             if not held:
                 action[place] = _NONE
+        afresh = steroids & (events.onset_day > self.steroids_until[events.row])
+        self.begun[events.row[afresh]] = True
         np.maximum.at(self.steroids_until, events.row[steroids], events.onset_day[steroids] + _STEROID_DAYS)
         self._plan_again(events, immune & hold, toxicities)
         return action, steroids

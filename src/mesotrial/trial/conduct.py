@@ -45,6 +45,7 @@ class Clinic:
     concentrations: dict[str, str]
     drugs: dict[str, Drug]
     traced: int
+    blunts: bool = False  # whether steroids reach the model
 
 
 @dataclass
@@ -290,6 +291,11 @@ class _Visits:
                 duration.append(np.full(len(position), regimen.infusion_minutes / 1440.0))
                 states.append(np.full(len(position), name, dtype=object))
         course.doses += course.last_dose_day == start
+        if self.clinic.blunts and len(position := self.safety.begun_steroids(self.rows)):
+            patient.append(position)
+            amount.append(np.ones(len(position)))
+            duration.append(np.zeros(len(position)))
+            states.append(np.full(len(position), "steroids", dtype=object))
         if not patient:
             return None
         where = np.concatenate(patient)

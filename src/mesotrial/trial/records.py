@@ -160,7 +160,7 @@ def _adtr(keys: _Keys, course: Course) -> pl.DataFrame:
             "PCHGN": np.where(scan > 0, 100.0 * (total / nadir - 1.0), np.nan),
             "NEWLFL": _yn(with_baseline(nothing.astype(bool), scans["new_lesion"]).astype(bool)),
             "TUMVOL": with_baseline(course.baseline_volume_ml, scans["volume_ml"]),
-            "ESCSHR": with_baseline(np.full(len(everyone), np.nan), scans["escaped"]),
+            "ESCPCT": with_baseline(np.full(len(everyone), np.nan), 100.0 * scans["escaped"]),
             "ANL01FL": ["Y"] * len(rows),
         },
     )

@@ -96,6 +96,12 @@ class Safety:
         """Apply the protocol's rules; return the action for each event and whether steroids were given."""
         return self._care.act(events, self._toxicities)
 
+    def begun_steroids(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places in `rows` of those who began steroids since this was last asked."""
+        places = np.flatnonzero(self._care.begun[rows])
+        self._care.begun[rows] = False
+        return places
+
     def left(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Return who of `rows` has had every drug of the first line stopped for toxicity, and the last day of a dose of it still due."""
         stopped = np.stack([self._care.stopped[regimen.drug][rows] for regimen in self._plan.regimens], axis=1)

@@ -224,18 +224,24 @@ def build_model(design: Design, parameters: Sequence[ParameterSet], *, threads: 
 
     began = time.perf_counter()
     drugs = tuple(load_drug(name) for name in design.drugs)
-    assembly = assemble(drugs)
+    steroids = any(arm.stop_rules.steroid_blunting > 0 for arm in design.arms)
+    assembly = assemble(drugs, ("steroids",) if steroids else ())
     antibodies = {drug.name for drug in drugs if drug.pk is not None and drug.pk.model == "antibody"}
     concentrations = {drug: name for drug, name in assembly.concentrations.items() if drug in antibodies}
     cohort = _draw(design, drugs, parameters, seed=0, replicate=_TRIAL, numbers=np.arange(1))
     flags = [flag for flags in assembly.flags.values() for flag in flags]
     inputs = ("tumour_clock", *cohort.inputs, *flags, *(f"translation_{name}" for name in assembly.translation))
+    inputs += ("steroid_blunting",) if steroids else ()
+    inputs += tuple(name for name in design.biology if name not in inputs)
     assembled = time.perf_counter()
     simulator = compile_model(
         assembly.sbml,
         observables=(*OBSERVABLES, *_IMMUNE_STATES, *concentrations.values()),
         inputs=inputs,
-        dosed=tuple(state for states in assembly.dosed.values() for state in states),
+        dosed=(
+            *(state for states in assembly.dosed.values() for state in states),
+            *(("steroids",) if steroids else ()),
+        ),
         rtol=_RTOL,
         threads=threads,
     )
@@ -318,7 +324,7 @@ def simulate_chunk(
     terms += [Term(drug.name, one) for drug in model.drugs if drug.name in given for one in drug.toxicity]
     course = conduct(
         model.simulator,
-        _settled(model, cohort, plan),
+        _settled(design, model, cohort, plan),
         cohort,
         plan,
         plan_scans(design.scans, cohort, horizon),
@@ -329,6 +335,7 @@ def simulate_chunk(
             dict(model.concentrations),
             {drug.name: drug for drug in model.drugs},
             traced,
+            blunts=design.arms[arm].stop_rules.steroid_blunting > 0,
         ),
         cut_day=cut_day,
         lost_day=lost_day,
@@ -336,10 +343,12 @@ def simulate_chunk(
     return arm_tables(design, arm, cohort, course, enrolment_month, [code.name for code in ResultCode])
 
 
-def _settled(model: Model, cohort: Cohort, plan: ArmPlan) -> State:
+def _settled(design: Design, model: Model, cohort: Cohort, plan: ArmPlan) -> State:
     """Return the patients at randomisation: the immune system settled for 150 days beside a tumour held still."""
     simulator = model.simulator
     columns = {**translation_inputs(model, len(cohort), "middle"), **cohort.inputs, **_flags(model, plan)}
+    columns["steroid_blunting"] = np.full(len(cohort), plan.arm.stop_rules.steroid_blunting)
+    columns |= {name: np.full(len(cohort), value) for name, value in design.biology.items()}
     table = np.stack(
         [np.zeros(len(cohort)) if name == "tumour_clock" else columns[name] for name in simulator.inputs], axis=1
     )

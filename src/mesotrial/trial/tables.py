@@ -140,9 +140,10 @@ TABLES: Mapping[str, TableSpec] = {
                 Column("NEWLFL", "text", "New lesion seen at this scan or before", codes=_YN),
                 Column("TUMVOL", "number", "Simulated tumour volume", "mL", note="true, not read"),
                 Column(
-                    "ESCSHR",
+                    "ESCPCT",
                     "number",
-                    "Share of living tumour cells that escape T cells",
+                    "Living tumour cells that escape T cells",
+                    "%",
                     note="true, not read; null at baseline",
                 ),
                 Column(
