@@ -90,6 +90,17 @@ def test_it_holds_the_tumour_back_and_by_its_translation_factor(world, drug):
         assert none.tumour_volume[-1] >= (1 - 1e-9) * untreated.tumour_volume[-1]
 
 
+def test_no_drug_no_effect(world):
+    """With every mechanism in the model and nothing given, the tumour grows as in the model that has none of them."""
+    bare = compile_model(
+        assemble().sbml, observables=["tumour_volume", "cd8_tumour"], inputs=list(world.usual)[:4], backend="reference"
+    )
+    state = bare.advance(bare.start(np.array([[world.usual[name] for name in bare.inputs]])), until=84.0)
+    alone, untreated = bare.observe(state, ["tumour_volume", "cd8_tumour"]), course(world)
+    assert alone["tumour_volume"][0] == pytest.approx(untreated.tumour_volume[0], rel=1e-4)
+    assert alone["cd8_tumour"][0] == pytest.approx(untreated.cd8_tumour[0], rel=1e-3)
+
+
 @pytest.mark.parametrize("cells", [1.0, 1e3, 1e6, 1e9, 1e12])
 def test_states_stay_sound_from_one_cell_to_1e12(world, cells):
     everything = [dose for doses in COURSES.values() for dose in doses]

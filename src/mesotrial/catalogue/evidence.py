@@ -16,7 +16,7 @@ from mesotrial.catalogue.errors import CatalogueError
 
 __all__ = [
     "PATIENT_PAGE", "Approval", "PageFigure", "PublishedResult", "Statement", "Term",
-    "approvals", "page_figures", "published_results", "statements", "terms", "translations",
+    "approvals", "page_figures", "published_results", "statements", "terms", "translations", "trials_of_statement",
 ]  # fmt: skip
 
 _STATUS: Mapping[str, Status] = {"verified": "verified", "recalled": "recalled", "derived": "derived", "guess": "guess"}
@@ -185,6 +185,12 @@ def _translation(row: Mapping[str, str]) -> Translation:
         raise CatalogueError(
             f"translation.csv: cannot read the row {dict(row)}; expected name (small letters), low <= middle <= high, meaning, source, status"
         ) from None
+
+
+def trials_of_statement(statement: str) -> tuple[str, ...]:
+    """Give the trials whose figures the patient page's `statement` (its id) gives; empty where it gives none."""
+    rows = (row["trial"] for row in read_table("page_figures.csv") if row["statement"] == statement)
+    return tuple(dict.fromkeys(rows))
 
 
 def page_figures(trial: str) -> Mapping[tuple[str, str, float | None], PageFigure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mesotrial.cli.output import console, plain, table
@@ -252,6 +252,23 @@ def _show_statement(item: Statement) -> None:
     out.print(f"From {PATIENT_PAGE}, in our words:\n  {item.statement}\n")
     out.print(f"Verdict: {item.verdict}", style="bold")
     out.print(f"What is known: {item.what_is_known}\nSource: {item.source} [{item.confidence}]")
+    for line in _simulated(item):
+        out.print(line)
+
+
+def _simulated(item: Statement) -> Iterator[str]:
+    """Say which command simulates what a statement is about, and where in its output the model's value stands."""
+    from mesotrial.catalogue import find
+    from mesotrial.catalogue.evidence import trials_of_statement
+    from mesotrial.report.relapse import CLAIMS
+
+    for trial in trials_of_statement(item.id):
+        yield f"Simulated: mesotrial run {find(trial).key} shows the page's figure, the paper's and the model's side by side"
+    if item.id in CLAIMS:
+        yield (
+            "Simulated: mesotrial run checkmate743 (or any trial in which treatment ends) shows beside this claim how many relapse after the last dose, "
+            "how soon, and how many of the relapses come from cells that escaped T cells instead of the drug's wash-out"
+        )
 
 
 def _show_approvals(rows: Iterable[Approval]) -> None:
