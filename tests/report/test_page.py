@@ -154,7 +154,7 @@ def test_risk_table_under_the_curves(tree: Element) -> None:
 
 
 def test_counts_of_patients(tree: Element, tables: Tables) -> None:
-    every = {name: row for table in range(2, 6) for name, row in _rows(tree, table).items()}
+    every = {name: row for table in range(2, 7) for name, row in _rows(tree, table).items()}
     women = [
         int(((tables["adsl"]["TRT01P"] == arm) & (tables["adsl"]["SEX"] == "F")).sum()) for arm in ("nivo", "nivo+ipi")
     ]
