@@ -301,7 +301,8 @@ def test_relative_hazard_is_the_mean_of_the_halving_curve() -> None:
 def test_side_effects_have_a_source_and_time_to_happen(name: str) -> None:
     """Over the first course that a drug's file names, its commonest event befalls at least one of twenty average patients."""
     drug = load_drug(name)
-    assert drug.toxicity and all(one.source and one.body_system and one.status for one in drug.toxicity)
+    assert drug.toxicity or name == "placebo"  # its file holds the background, which everybody has
+    assert all(one.source and one.body_system and one.status for one in drug.toxicity)
     if not drug.regimens:
         return
     (regimen,) = therapy_from_text(drug.regimens[0]).regimens

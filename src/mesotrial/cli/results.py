@@ -68,6 +68,7 @@ def _show_relapse(out: Console, design: Design, summary: Mapping[str, Any]) -> N
     made = table("After treatment ended with the disease under control", *headings)
     for column in made.columns[1:]:
         column.justify = "right"
+    made.columns[0].min_width = 12  # the longest word of an arm's label
     for row in rows:
         made.add_row(*row)
     out.print(made)
