@@ -65,10 +65,10 @@ def _show_relapse(out: Console, design: Design, summary: Mapping[str, Any]) -> N
     if not (relapse := summary.get("relapse")):
         return
     headings, rows = relapse_rows(design, relapse)
-    made = table("After treatment ended with the disease under control", *headings)
+    made = table("Relapse after treatment ended with the disease under control", *headings)
     for column in made.columns[1:]:
         column.justify = "right"
-    made.columns[0].min_width = 12  # the longest word of an arm's label
+    made.columns[0].min_width = 10  # the longest word of an arm's label
     for row in rows:
         made.add_row(*row)
     out.print(made)

@@ -17,8 +17,8 @@ def relapse_rows(design: Design, relapse: Sequence[Mapping[str, Any]]) -> tuple[
     """Return the headings and the rows of the table of `relapse` (of summary.json); times are counted from the last dose."""
     labels = {arm.name: arm.label for arm in design.arms}
     months = sorted({part["months"] for one in relapse for part in one["within"]})
-    headings = ("Arm", "Of its people", *(f"Relapse in {time:g} months" for time in months))
-    headings += ("Half relapsed by, months", "From cells that escaped")
+    headings = ("Arm", "Of the arm", *(f"In {time:g} months" for time in months))
+    headings += ("Half by, months", "From escaped cells")
     rows = []
     for one in relapse:
         within = {part["months"]: part for part in one["within"]}
