@@ -40,7 +40,7 @@ def _page(request: Request) -> Response:
     job = request.app.state.jobs.find(name)
     mine = job is not None and request.app.state.jobs.is_owner(job, request.state.visitor)
     code = [
-        Snippet("The scoreboard", "shell", command_line("validate", "--patients-per-arm", str(_PEOPLE), "--json")),
+        Snippet("The scoreboard", "shell", command_line("validate", "--patients", str(_PEOPLE), "--json")),
         Snippet("The credibility page", "shell", command_line("credibility")),
         Snippet(
             "Python",
