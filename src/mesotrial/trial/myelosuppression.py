@@ -63,47 +63,17 @@ class Marrow:
         self, rows: NDArray[np.int64], start: float, end: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Go on from `start` to `end` and return the episodes that ended: patient, grade, first and last day."""
+        from mesotrial.trial.marrow_course import course
+
         rows = rows[np.abs(self._cells[rows] / self.baseline[rows, None] - 1.0).max(axis=1) > _AT_REST]
         steps = max(1, int(np.ceil((end - start) / _STEP_DAYS)))
-        long = (end - start) / steps
-        cells, base = self._cells[rows], self.baseline[rows]
-        onset, lowest = self._onset[rows], self._lowest[rows]
-        found: list[tuple[NDArray[np.int64], ...]] = []
-        for step in range(steps):
-            cells = _runge_kutta(cells, base, long)
-            count, day = cells[:, 4], start + (step + 1) * long
-            low = count < GRADES[0]
-            onset = np.where(low & np.isnan(onset), day, onset)
-            lowest = np.where(low, np.minimum(lowest, count), lowest)
-            over = ~low & ~np.isnan(onset)
-            if over.any():
-                grade = 1 + np.sum(lowest[over, None] < np.array(GRADES), axis=1)
-                found.append((rows[over], grade, onset[over], np.full(int(over.sum()), day)))
-                onset[over], lowest[over] = np.nan, np.inf
+        cells, onset, lowest = self._cells[rows], self._onset[rows], self._lowest[rows]
+        who, worst, first, last = course(
+            cells, self.baseline[rows], onset, lowest, start, (end - start) / steps, steps, 4.0 / TRANSIT_DAYS, FEEDBACK, GRADES[0]
+        )  # fmt: skip
         self._cells[rows], self._onset[rows], self._lowest[rows] = cells, onset, lowest
-        if not found:
-            nobody = np.zeros(0)
-            return nobody.astype(np.int64), nobody.astype(np.int64), nobody, nobody
-        row, grade, first, last = (np.concatenate(part) for part in zip(*found, strict=True))
-        return row, grade, first, last
-
-
-def _runge_kutta(cells: NDArray[np.float64], base: NDArray[np.float64], long: float) -> NDArray[np.float64]:
-    """Take one step of the classical fourth-order method."""
-
-    def slope(now: NDArray[np.float64]) -> NDArray[np.float64]:
-        rate = 4.0 / TRANSIT_DAYS
-        change = np.empty_like(now)
-        change[:, 0] = rate * now[:, 0] * ((base / np.maximum(now[:, 4], 1e-6)) ** FEEDBACK - 1.0)
-        change[:, 1:] = rate * (now[:, :-1] - now[:, 1:])
-        return change
-
-    first = slope(cells)
-    second = slope(cells + 0.5 * long * first)
-    third = slope(cells + 0.5 * long * second)
-    fourth = slope(cells + long * third)
-    after: NDArray[np.float64] = np.maximum(cells + long / 6.0 * (first + 2 * second + 2 * third + fourth), 1e-9)
-    return after
+        grade = 1 + np.sum(worst[:, None] < np.array(GRADES), axis=1)
+        return rows[who], grade, first, last
 
 
 def relative_exposure(drug: Drug, cohort: Cohort, dose_mg: NDArray[np.float64]) -> NDArray[np.float64]:
