@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from mesotrial.run import RequestError
 
 if TYPE_CHECKING:
-    from mesotrial.analysis import CarryOver, Predictor
+    from mesotrial.analysis import CarryOver, Outcomes, Predictor
     from mesotrial.catalogue import Design, PublishedResult
 
 __all__ = ["PATIENTS", "Role", "validate"]
 
 PATIENTS = 2000  # of each arm: a rate of 20 % is then known to within 0.9 points
+_STEP_MONTHS, _LAST_MONTH = 1.5, 60.0
 Role = Literal["calibration", "validation", "all"]
 Progress = Callable[[int, int, str], None]
 
@@ -37,7 +38,8 @@ def validate(
     (patients done, patients in all, what is being done). The object has `schema`, `roles` (scores of each, overall and
     by family, the carry-over baseline and the skill beside them), `rows` (one a scored published result; those without
     a prediction say why in `not_predicted`), `not_predicted` (the same by trial and arm), `trials` (what was simulated,
-    with the result codes of its patients), `seed` and `patients_per_arm`. Equal arguments give equal scores, whatever
+    with the result codes of its patients, the simulated survival `curves` of each arm and the `shape` of its tumour
+    courses), `seed` and `patients_per_arm`. Equal arguments give equal scores, whatever
     `threads` is.
 
     Raises:
@@ -129,14 +131,14 @@ def _simulated(
     report: _Counter,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the scored rows of a design's trial, and what its simulation was."""
-    from mesotrial.analysis import Outcomes, Predictor
+    from mesotrial.analysis import Outcomes, Predictor, tumour_shape
     from mesotrial.analysis.scoreboard import scored_row
     from mesotrial.catalogue import CatalogueError
     from mesotrial.engine import ModelError
     from mesotrial.trial import simulate_trial
 
     began = time.perf_counter()
-    refused, counts = "", {}
+    refused, counts, curves, shapes = "", {}, [], {}
     predictor: Predictor | None = None
     try:
         trial = simulate_trial(
@@ -145,8 +147,11 @@ def _simulated(
     except (CatalogueError, ModelError) as error:
         refused = f"its design cannot be run: {error}".splitlines()[0]
     else:
-        predictor = Predictor(Outcomes(trial.bank), seed, {arm.name: arm.n for arm in design.arms})
+        outcomes = Outcomes(trial.bank)
+        predictor = Predictor(outcomes, seed, {arm.name: arm.n for arm in design.arms})
         counts = dict(trial.status_counts)
+        curves = [_curve(outcomes, parameter, arm.name) for arm in design.arms for parameter in ("PFS", "OS")]
+        shapes = {arm.name: tumour_shape(trial.bank["adtr"], arm.name) for arm in design.arms}
     report.finish(len(design.arms) * patients_per_arm)
     arms = {arm.name for arm in design.arms}
     rows = []
@@ -159,8 +164,22 @@ def _simulated(
         "design": design.name,
         "arms": len(design.arms),
         "status_counts": counts,
+        "curves": curves,
+        "shape": shapes,
         "seconds": time.perf_counter() - began,
     }
+
+
+def _curve(outcomes: Outcomes, parameter: str, arm: str) -> dict[str, Any]:
+    """Return the share of an arm without the event at steps of `_STEP_MONTHS`, as far as anybody is followed."""
+    from mesotrial.analysis import kaplan_meier
+
+    patients = outcomes.survival(parameter, arm)
+    end = float(patients.months.max()) if patients.months.size else 0.0
+    fitted = kaplan_meier(patients.months, patients.event)
+    months = [_STEP_MONTHS * step for step in range(int(min(end, _LAST_MONTH) / _STEP_MONTHS) + 1)]
+    shares = [round(fitted.at(month)[0], 4) for month in months]
+    return {"arm": arm, "parameter": parameter, "months": months, "share": shares}
 
 
 class _Counter:

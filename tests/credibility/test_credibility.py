@@ -5,8 +5,9 @@ import json
 import pytest
 
 from mesotrial.cli import main
-from mesotrial.credibility import credibility_page, write_credibility
+from mesotrial.credibility import credibility_page, gather, write_credibility
 from mesotrial.credibility.blocks import Figure, Heading, Items, Table, Text, to_html, to_markdown
+from mesotrial.credibility.overlays import overlay_figure
 from mesotrial.validate import validate
 
 HEADINGS = (
@@ -32,6 +33,24 @@ def test_the_page_has_every_heading_and_the_board_s_rows(board, tmp_path):
             assert words in text
         assert "MS01" in text and "tests.engine" in text
     assert "<svg" in html.read_text() and "http" not in html.read_text().replace("http://www.w3.org", "")
+
+
+def test_curves_shapes_and_comparisons_are_those_of_the_board(board):
+    (about,) = board["trials"]
+    assert {(one["arm"], one["parameter"]) for one in about["curves"]} == {
+        (arm, parameter) for arm in ("ASC", "ASC+MVP", "ASC+vinorelbine") for parameter in ("PFS", "OS")
+    }
+    for one in about["curves"]:
+        assert one["share"][0] == 1 and one["share"] == sorted(one["share"], reverse=True)
+        assert len(one["share"]) == len(one["months"])
+    text = overlay_figure(board, about, "OS")
+    assert "MS01" in text and "<svg" in text
+    beside = gather.tumour_shapes(board, {"ms01": "ASC"})
+    assert {row[0] for row in beside} == {"OAK, atezolizumab", "OAK, docetaxel", "MS01, ASC, simulated"}
+    row = {
+        "trial": "T", "arm": "a", "comparator": "b", "subgroup": "all", "code": "OS_HR", "simulated": 0.8, "lo90": 0.64, "hi90": 1.0, "published": 0.9,
+    }  # fmt: skip
+    assert gather.comparisons([row])[0][-1] == "95 %"  # 1 is the upper end of an interval of 90 %
 
 
 def test_blocks_become_html_and_markdown():

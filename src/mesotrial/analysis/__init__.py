@@ -19,6 +19,7 @@ from mesotrial.analysis.restricted import (
 )
 from mesotrial.analysis.score import score, score_rows
 from mesotrial.analysis.sequential import Boundaries, Spending, boundaries
+from mesotrial.analysis.shape import SHAPE_QUANTILES, SHAPES, tumour_shape
 from mesotrial.analysis.summary import summarise
 from mesotrial.analysis.survival import KaplanMeier, RiskTable, kaplan_meier, risk_table
 from mesotrial.analysis.switching import StructuralFailureTime, ipcw_hazard_ratio, rpsft
@@ -45,6 +46,8 @@ __all__ = [
     "RefusedTargetError",
     "RestrictedMean",
     "RiskTable",
+    "SHAPES",
+    "SHAPE_QUANTILES",
     "Spending",
     "StructuralFailureTime",
     "Survival",
@@ -75,5 +78,6 @@ __all__ = [
     "score_rows",
     "simon",
     "summarise",
+    "tumour_shape",
     "wilson",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from mesotrial.analysis import codes
 
-__all__ = ["ROLES", "is_predicted", "score", "score_rows"]
+__all__ = ["ROLES", "interval_score", "is_predicted", "score", "score_rows"]
 
 ROLES = ("calibration", "validation")
 
@@ -31,7 +31,7 @@ def score_rows(rows: Iterable[Row]) -> dict[str, float | int | None]:
     `rows`, `trials`, `unpredicted` (scored rows without a prediction), `z_coverage` (share with |z| <= 1.645; a
     median that the simulation does not reach has no z and is not covered), `inside90` (share of published values
     inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median absolute error, percentage points),
-    `median_percent_mae` (median absolute error of medians, percent) and `interval_score` (mean over rows on the
+    `median_percent_mae` (median absolute error of medians, percent), `mean_width` of the intervals and `interval_score` (mean over rows on the
     scoring scale, smaller is better: Gneiting T, Raftery AE. J Am Stat Assoc 2007;102:359-378, section 6.2).
     """
     scored = [row for row in rows if row["scored"] == "yes"]
@@ -50,7 +50,8 @@ def score_rows(rows: Iterable[Row]) -> dict[str, float | int | None]:
         "median_percent_mae": _median(
             100 * abs(row["simulated"] / row["published"] - 1) for row in judged if codes.is_median(row["code"])
         ),
-        "interval_score": _mean(value for row in judged if (value := _interval_score(row)) is not None),
+        "mean_width": _mean(ends[1] - ends[0] for row in judged if (ends := _ends(row)) is not None),
+        "interval_score": _mean(value for row in judged if (value := interval_score(row)) is not None),
     }
 
 
@@ -59,15 +60,20 @@ def is_predicted(row: Row) -> bool:
     return row["z"] is not None or row["inside90"] is not None
 
 
-def _interval_score(row: Row) -> float | None:
+def interval_score(row: Row) -> float | None:
+    """Return the interval score of a row on the scoring scale; None where an end of its interval is not reached."""
+    if (ends := _ends(row)) is None:
+        return None
+    (lower, upper), seen = ends, codes.on_scale(row["code"], row["published"], row["published_n"])
+    missed = max(lower - seen, 0.0) + max(seen - upper, 0.0)
+    return upper - lower + _MISSED * missed if math.isfinite(seen) else None
+
+
+def _ends(row: Row) -> tuple[float, float] | None:
     if row["lo90"] is None or row["hi90"] is None:
         return None
-    lower, upper, seen = (
-        codes.on_scale(row["code"], row[key], row["published_n"]) for key in ("lo90", "hi90", "published")
-    )
-    if not all(map(math.isfinite, (lower, upper, seen))):
-        return None
-    return upper - lower + _MISSED * (max(lower - seen, 0) + max(seen - upper, 0))
+    lower, upper = (codes.on_scale(row["code"], row[key], row["published_n"]) for key in ("lo90", "hi90"))
+    return (lower, upper) if math.isfinite(lower) and math.isfinite(upper) else None
 
 
 def _mean(values: Iterable[float]) -> float | None:

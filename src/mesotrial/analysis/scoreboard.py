@@ -11,7 +11,7 @@ from mesotrial.analysis import codes
 from mesotrial.analysis.baseline import CarryOver
 from mesotrial.analysis.predict import Predictor
 from mesotrial.analysis.rows import endpoint_of, endpoint_row, predicted_part, published_part
-from mesotrial.analysis.score import is_predicted, score_rows
+from mesotrial.analysis.score import interval_score, is_predicted, score_rows
 
 if TYPE_CHECKING:
     from mesotrial.catalogue import PublishedResult
@@ -87,7 +87,8 @@ def roles_of(rows: Iterable[Row], roles: Sequence[str]) -> dict[str, dict[str, A
 
     Each has the figures of `score_rows` for the model; `carry_over`, the same for the baseline over every row that it
     predicts; `shared`, the rows that both predict with the figures of both; `skill` = 1 - model / baseline in mean |z|
-    and `interval_skill` = the same in the interval score, both over the shared rows. Above 0 the model is the better.
+    and `interval_skill` = the same in the interval score, over the shared rows; an interval without an upper end leaves a row
+    out of `interval_score` and `mean_width` of both. Above 0 the model is the better.
     """
     every = list(rows)
     found = {}
@@ -101,6 +102,10 @@ def roles_of(rows: Iterable[Row], roles: Sequence[str]) -> dict[str, dict[str, A
 def _compared(rows: Sequence[Row]) -> dict[str, Any]:
     shared = [row for row in rows if row["z"] is not None and row["carry_over_z"] is not None]
     model, carried = score_rows(shared), score_rows(map(carried_view, shared))
+    both = [row for row in shared if None not in (interval_score(row), interval_score(carried_view(row)))]
+    for scores, rows_of in ((model, both), (carried, list(map(carried_view, both)))):
+        bounded = score_rows(rows_of)
+        scores |= {key: bounded[key] for key in ("interval_score", "mean_width")}
     return {
         **score_rows(rows),
         "carry_over": score_rows(map(carried_view, rows)),

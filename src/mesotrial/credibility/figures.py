@@ -12,7 +12,7 @@ from mesotrial.report.svg import INK, MUTED, PAPER, arm_colour, drawing, figure,
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["coverage_figure", "predicted_figure"]
+__all__ = ["coverage_figure", "predicted_figure", "tornado_figure"]
 
 Row = Mapping[str, Any]
 _ROLES = ("calibration", "validation")
@@ -105,4 +105,27 @@ def coverage_figure(rows: Sequence[Row]) -> str:
         heading(drawn, "Do intervals hold what they promise?")
         return inline_svg(
             drawn, "coverage", "Share of published values inside the tolerance, against the nominal level"
+        )
+
+
+def tornado_figure(rows: Sequence[Mapping[str, str]], families: Mapping[str, str], count: int = 12) -> str:
+    """Return the `count` quantities with the largest sensitivity indices as bars beside each other, as inline SVG.
+
+    `rows` have a ``path`` and an index for each of `families`, whose values are their headings.
+    """
+    top = sorted(rows, key=lambda row: -sum(float(row[name]) for name in families))[:count][::-1]
+    with drawing():
+        drawn = figure(330.0)
+        axes = plain_axes(drawn, 210, 40, 14, 44)
+        height = 0.8 / len(families)
+        for place, (name, label) in enumerate(families.items()):
+            middles = [row + 0.4 - (place + 0.5) * height for row in range(len(top))]
+            values = [float(row[name]) for row in top]
+            axes.barh(middles, values, height=0.9 * height, color=arm_colour(place), label=label)
+        axes.set_yticks(range(len(top)), [row["path"] for row in top])
+        axes.set_xlabel("PAWN index, chance subtracted")
+        axes.legend(loc="lower right", labelcolor=INK)
+        heading(drawn, "Which quantities move which results")
+        return inline_svg(
+            drawn, "tornado", "Sensitivity of response, progression and survival to the fitted quantities"
         )

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 from xml.etree import ElementTree
 
-from mesotrial.analysis import codes
+from mesotrial.analysis import SHAPE_QUANTILES, SHAPES, codes
 
 __all__ = [
     "applicability",
     "calibration_table",
+    "comparisons",
     "drug_statuses",
     "every_row",
     "parameter_statuses",
     "tests_by_room",
+    "tumour_shapes",
     "worst_rows",
 ]
 
@@ -106,6 +110,41 @@ def tests_by_room(junit: Path) -> list[tuple[str, ...]]:
     return [
         (room, *(str(one[kind]) for kind in ("passed", "failed", "skipped"))) for room, one in sorted(counts.items())
     ]
+
+
+def comparisons(rows: Sequence[Mapping[str, Any]], trials: Sequence[str] = ()) -> list[tuple[str, ...]]:
+    """Return the hazard ratios of whole arms: trial, arms, code, predicted, 90 %, published, and the probability of a ratio below 1.
+
+    The probability is that of a new trial of the published size, from its prediction interval (normal on the log scale).
+    """
+    found: list[tuple[str, ...]] = []
+    for row in rows:
+        whole = codes.is_hazard_ratio(row["code"]) and row["subgroup"] == "all" and row["simulated"] is not None
+        if not whole or row["lo90"] is None or row["hi90"] is None or (trials and row["trial"] not in trials):
+            continue
+        middle, sd = math.log(row["simulated"]), math.log(row["hi90"] / row["lo90"]) / (2 * codes.COVERED)
+        below = NormalDist(middle, sd).cdf(0.0)
+        published = _value(row["code"], row["published"])
+        found.append(
+            (row["trial"], _arm(row), row["code"], _value(row["code"], row["simulated"]), _interval(row), published)
+            + (f"{100 * below:.0f} %",)
+        )
+    return found
+
+
+def tumour_shapes(board: Mapping[str, Any], designs: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """Return quantiles of tumour courses: those of the arms `designs` (design -> arm) of a scoreboard, under those of a trial in another cancer."""
+    text = (files("mesotrial.credibility") / "data" / "tumour_shape.csv").read_text(encoding="utf-8")
+    lines = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    places = [f"q{100 * share:.0f}" for share in SHAPE_QUANTILES]
+    found = [(f"OAK, {one['arm']}", one["name"], *(one[place] for place in places)) for one in lines]
+    for about in board["trials"]:
+        arm = designs.get(about["design"])
+        for name in SHAPES:
+            values = about.get("shape", {}).get(arm, {}).get(name)
+            if values:
+                found.append((f"{about['trial']}, {arm}, simulated", name, *(f"{value:.3g}" for value in values)))
+    return sorted(found, key=lambda row: SHAPES.index(row[1]))
 
 
 def worst_rows(rows: Sequence[Mapping[str, Any]], role: str, count: int = 8) -> list[tuple[str, ...]]:

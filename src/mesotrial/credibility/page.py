@@ -9,14 +9,17 @@ from typing import Any
 
 from mesotrial.credibility import gather
 from mesotrial.credibility.blocks import Block, Figure, Heading, Items, Table, Text, to_html, to_markdown
-from mesotrial.credibility.figures import coverage_figure, predicted_figure
+from mesotrial.credibility.figures import coverage_figure, predicted_figure, tornado_figure
+from mesotrial.credibility.overlays import overlay_figure
 from mesotrial.report import CONTEXT_OF_USE
 
 __all__ = ["credibility_page", "scoreboard_page", "write_credibility"]
 
 TITLE = "mesotrial: credibility of the model"
 _FAMILIES = {"": "All", "response": "Response", "pfs": "Progression", "os": "Survival", "toxicity": "Side effects"}
+_BESIDE = {"mean_abs_z": "Mean |z|", "interval_score": "Interval score", "mean_width": "Width of 90 %"}
 _FAIR_SHRINKAGE = 0.1
+_SHAPE_ARMS = {"javelin": "avelumab", "confirm": "nivo", "rames": "gem+placebo"}  # one drug each, after platinum
 
 
 def credibility_page(board: Mapping[str, Any], junit: Path | None = None) -> list[Block]:
@@ -118,36 +121,38 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
             continue
         words = "the model was fitted to these" if role == "calibration" else "never fitted"
         blocks += [Heading(f"{role.capitalize()}: {scores['rows']} results of {scores['trials']} trials ({words})", 3)]
-        columns = (
-            "Family",
-            "Rows",
-            "Inside 90 %",
-            "Covered (z)",
-            "Mean |z|",
-            "Carried over",
-            "Interval score",
-            "Carried over",
-        )
-        lines = []
+        lines, beside = [], []
         for key, label in _FAMILIES.items():
             one = scores["families"].get(key, scores) if key else scores
-            if one["rows"]:
-                carried = one["shared"]["carry_over"]
-                lines.append(
-                    (
-                        label, str(one["rows"]), _percent(one["inside90"]), _percent(one["z_coverage"]), _number(one["mean_abs_z"]),
-                        _number(carried["mean_abs_z"]), _number(one["shared"]["interval_score"] or one["interval_score"]), _number(carried["interval_score"]),
-                    )
-                )  # fmt: skip
+            if one["rows"] == 0:
+                continue
+            shared, carried = one["shared"], one["shared"]["carry_over"]
+            own = ("inside90", "z_coverage")
+            lines.append((label, str(one["rows"]), *(_percent(one[name]) for name in own), _number(one["mean_abs_z"])))
+            pairs = [_number(side[name]) for name in _BESIDE for side in (shared, carried)]
+            beside.append((label, str(shared["rows"]), *pairs))
         blocks += [
-            Table(columns, lines),
+            Table(("Family", "Rows", "Inside 90 %", "Covered (z)", "Mean |z|"), lines),
             Text(
-                "* The published number of the nearest calibration arm, no model, on the rows that both predict. The largest misses:"
+                "Beside the published number of the nearest calibration arm, carried over without a model, on the rows that both predict "
+                "(scoring scale; smaller is better):"
             ),
+            Table(
+                ("Family", "Rows", *(f"{name}{who}" for name in _BESIDE.values() for who in ("", ", carried"))), beside
+            ),
+            Text("The largest misses:"),
         ]
         blocks.append(
             Table(("Trial", "Arm", "Result", "Predicted", "Published", "z"), gather.worst_rows(rows, role), 3)
         )
+    if compared := gather.comparisons(board["rows"]):
+        blocks += [
+            Heading("Which arm is better, and with what probability", 3),
+            Text(
+                "Predicted hazard ratios, and the probability that a new trial of the published size would have one below 1."
+            ),
+            Table(("Trial", "Arms", "Ratio", "Predicted", "90 %", "Published", "Below 1"), compared, 3),
+        ]
     if board["not_predicted"]:
         blocks += [
             Text("Scored results without a prediction, which no figure above counts:"),
@@ -160,11 +165,27 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
                 4,
             ),
         ]
+    overlays: list[Block] = [
+        Figure(
+            overlay_figure(board, about, parameter),
+            f"{about['trial']}: lines are simulated, dots published with their intervals, thin steps read from printed curves.",
+        )
+        for about in board["trials"]
+        if about.get("curves")
+        for parameter in ("PFS", "OS")
+    ]
     return [
         *blocks,
         Figure(predicted_figure(rows, "rate"), "Predicted against published rates, with both intervals."),
         Figure(predicted_figure(rows, "median"), "Predicted against published median times, with both intervals."),
         Figure(coverage_figure(rows), "Share of published values within the score's tolerance, at every level."),
+        Heading("Tumour courses beside those of another cancer", 3),
+        Text(
+            "A check of shape, not a target: another disease, one lesion a patient, and those who progressed early are missing there. Quantiles."
+        ),
+        Table(("Arm", "Quantity", "10 %", "25 %", "50 %", "75 %", "90 %"), gather.tumour_shapes(board, _SHAPE_ARMS), 2),
+        Heading("Simulated curves under published ones", 3),
+        *overlays,
     ]
 
 
@@ -206,6 +227,9 @@ def _uncertainty() -> list[Block]:
         top = sorted(sensitive, key=lambda row: -sum(float(row[name]) for name in ("response", "pfs", "os")))[:12]
         blocks += [
             Text("Sensitivity (PAWN index over the prior, chance subtracted), the twelve largest:"),
+            Figure(
+                tornado_figure(top, {"response": "Response", "pfs": "Progression", "os": "Survival"}), "Sensitivity."
+            ),
             Table(("Quantity", "Response", "Progression", "Survival"), [tuple(row.values()) for row in top]),
         ]
     return [*blocks, Text("Numbers of the drugs, by status:"), Table(
