@@ -1,5 +1,7 @@
 """Virtual patients: order-free draws, distributions, correlations."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -71,8 +73,8 @@ def test_covariates_follow_the_design():
 
 
 def test_parameters_follow_their_distributions_and_correlations():
-    parameters = load_parameters()
-    cohort = _cohort(range(20_000), line="first")
+    parameters = load_parameters().replaced({"classes.indolent.share": 0.0})
+    cohort = _cohort(range(20_000), line="first", parameters=parameters)
     epithelioid = cohort.covariates["epithelioid"] > 0
     growth = parameters.distributions["growth_rate"]
     assert np.median(cohort.inputs["growth_rate"][epithelioid]) == pytest.approx(growth.median, rel=0.05)
@@ -83,13 +85,28 @@ def test_parameters_follow_their_distributions_and_correlations():
     assert np.corrcoef(pair)[0, 1] == pytest.approx(wanted, abs=0.03)
 
 
+def test_a_latent_class_has_its_share_and_its_factor():
+    parameters = load_parameters().replaced(
+        {"classes.indolent.share": 0.1, "classes.indolent.relapsed": 2.25, "growth_rate.factors.indolent": 0.1}
+    )
+    with_class = _cohort(range(5000), parameters=parameters).inputs["growth_rate"]
+    first = _cohort(range(5000), parameters=parameters, line="first").inputs["growth_rate"]
+    without = _cohort(range(5000), parameters=parameters.replaced({"classes.indolent.share": 0.0})).inputs[
+        "growth_rate"
+    ]
+    ratio = with_class / without
+    assert (ratio < 0.5).mean() == pytest.approx(0.2, abs=0.02)
+    np.testing.assert_allclose(ratio[ratio < 0.5], 0.1, rtol=1e-12)
+    np.testing.assert_array_equal(ratio[ratio > 0.5], 1.0)
+    relapse = parameters.distributions["growth_rate"].factors["relapsed"]
+    assert (first * relapse / without < 0.5).mean() == pytest.approx(0.1, abs=0.015)
+
+
 def test_relapse_shifts_what_the_parameters_say():
     parameters = load_parameters()
     first, relapsed = _cohort(range(200), line="first"), _cohort(range(200), line="relapsed")
-    factor = parameters.distributions["priming_strength"].factors["relapsed"]
-    np.testing.assert_allclose(
-        relapsed.inputs["priming_strength"], factor * first.inputs["priming_strength"], rtol=1e-12
-    )
+    factor = parameters.distributions["initial_volume"].factors["relapsed"]
+    np.testing.assert_allclose(relapsed.inputs["initial_volume"], factor * first.inputs["initial_volume"], rtol=1e-12)
 
 
 def test_typical_patients_have_no_spread():
@@ -108,9 +125,7 @@ def test_contradicting_correlations_are_refused():
     base = load_parameters()
     wrong = {**base.correlations, **dict(zip(names, (0.95, 0.95, -0.95), strict=True))}
     with pytest.raises(ValueError, match="contradict"):
-        _cohort(
-            range(3), parameters=type(base)(base.version, base.distributions, wrong, base.readout, base.readout_status)
-        )
+        _cohort(range(3), parameters=dataclasses.replace(base, correlations=wrong))
 
 
 def test_replacing_an_unknown_parameter_is_refused():

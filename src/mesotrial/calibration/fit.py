@@ -138,10 +138,14 @@ def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _settings(
     free: tuple[Free, ...], targets: tuple[Target, ...], members: int, patients: int, seed: int
 ) -> dict[str, Any]:
+    from mesotrial.run.identity import program_hash
+
     return {
         "members": members,
         "patients_per_arm": patients,
         "seed": seed,
+        "program": program_hash("analysis"),
+        "method": [list(ALPHAS), list(_TRUST), list(_BASIS_WEIGHTS)],
         "free": [[one.path, one.scale, one.centre, one.sd] for one in free],
         "targets": [[one.design, repr(one.endpoint), round(one.value, 9), round(one.sd, 9)] for one in targets],
     }
@@ -155,7 +159,9 @@ class _Store:
         self.path = folder / _EVALUATIONS
         held = folder / _SETTINGS
         if held.exists() and json.loads(held.read_text(encoding="utf-8")) != settings:
-            raise ValueError(f"{folder} holds a calibration with other settings; give another folder")
+            raise ValueError(
+                f"{folder} holds a calibration with other settings or of another program; give another folder"
+            )
         held.write_text(json.dumps(settings, indent=1), encoding="utf-8")
         self.known: dict[tuple[int, int], list[float]] = {}
         if self.path.exists():

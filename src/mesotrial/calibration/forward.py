@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesotrial.analysis import Outcomes, codes, estimate
+from mesotrial.analysis import Endpoint, Outcomes, codes, estimate
 from mesotrial.calibration.free import Free, parameter_sets
 from mesotrial.calibration.targets import Target
 from mesotrial.population import load_parameters
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from mesotrial.trial import Model
 
 __all__ = ["Forward", "evaluate", "start_worker"]
+
+
+_YEAR_MONTHS = 12.0
 
 
 class Forward:
@@ -53,9 +58,22 @@ class Forward:
             outcomes = Outcomes(trial.bank)
             for row, target in enumerate(self.targets):
                 if target.design == name:
-                    value = estimate(outcomes, target.endpoint).value
+                    value = _value(outcomes, target.endpoint)
                     found[row] = codes.on_scale(target.endpoint.code, value, self.patients)
         return found
+
+
+def _value(outcomes: Outcomes, endpoint: Endpoint) -> float:
+    """Return an estimate; for a median beyond the follow-up, that of an exponential with the same share event-free at a year.
+
+    So a member of the ensemble whose median is not reached pulls as far as it lies away, instead of not at all.
+    """
+    value = estimate(outcomes, endpoint).value
+    if math.isfinite(value) or not codes.is_median(endpoint.code):
+        return value
+    rate = replace(endpoint, code=endpoint.code.replace("_MEDIAN", "_RATE"), time_months=_YEAR_MONTHS)
+    free = estimate(outcomes, rate).value
+    return _YEAR_MONTHS * math.log(2) / -math.log(free) if 0 < free < 1 else math.nan
 
 
 _forward: Forward

@@ -15,13 +15,25 @@ from mesotrial.analysis import Endpoint, calibration_targets, codes, kaplan_meie
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mesotrial.catalogue import Design
+    from mesotrial.catalogue import Arm, Design
 
 __all__ = ["DESIGNS", "Target", "covariance", "load_targets", "refuse_validation"]
 
 DESIGNS = ("checkmate743", "confirm", "determine", "emphacis", "maps", "ms01", "javelin", "ind227", "rames")
 _FAMILIES = frozenset(
-    ("ORR", "DCR", "PD_BEST", "PFS_MEDIAN", "PFS_RATE", "OS_MEDIAN", "OS_RATE", "DOR_MEDIAN", "DOR_RATE", "TTR_MEDIAN")
+    (
+        "ORR",
+        "DCR",
+        "PD_BEST",
+        "PFS_MEDIAN",
+        "PFS_RATE",
+        "TTP_MEDIAN",
+        "OS_MEDIAN",
+        "OS_RATE",
+        "DOR_MEDIAN",
+        "DOR_RATE",
+        "TTR_MEDIAN",
+    )
 )
 _SUBGROUPS = frozenset(("all", "epithelioid", "non_epithelioid"))
 _CURVES = {("maps", "OS"): "maps_os_km.csv", ("maps", "PFS"): "maps_pfs_km.csv"}
@@ -29,12 +41,15 @@ _CURVE_ARMS = {"pc": "chemo", "pcb": "bev+chemo"}
 _LANDMARKS_MONTHS = (6.0, 12.0, 24.0, 36.0)
 # Results of one arm and family share patients and what is peculiar to the trial; how much is a [guess].
 _SHARED = 0.5
-_BASIS = ("placebo", "chemo")
+_NO_IMMUNOTHERAPY = frozenset(("cytotoxic", "vascular"))
 
 
 @dataclass(frozen=True)
 class Target:
-    """One published number: where it is (design and endpoint), its value and SD on the scoring scale, the patients behind it."""
+    """One published number: where it is (design and endpoint), its value and SD on the scoring scale, the patients behind it.
+
+    `basis`: no drug of the arm acts on the immune system.
+    """
 
     design: str
     endpoint: Endpoint
@@ -42,6 +57,7 @@ class Target:
     sd: float
     n: float | None
     source: str
+    basis: bool = False
 
 
 def load_targets(designs: Sequence[str] = DESIGNS) -> tuple[Target, ...]:
@@ -60,10 +76,10 @@ def load_targets(designs: Sequence[str] = DESIGNS) -> tuple[Target, ...]:
 
 
 def _rows(name: str, design: Design) -> list[Target]:
-    arms = {arm.name for arm in design.arms}
+    basis = {arm.name: _is_basis(arm) for arm in design.arms}
     found = []
     for row in calibration_targets(design.evidence_trial):
-        if row.code not in _FAMILIES or row.comparator or row.arm not in arms or row.subgroup_code not in _SUBGROUPS:
+        if row.code not in _FAMILIES or row.comparator or row.arm not in basis or row.subgroup_code not in _SUBGROUPS:
             continue
         assert row.value is not None and row.se is not None
         value = row.value / 100 if codes.is_rate(row.code) else row.value
@@ -76,6 +92,7 @@ def _rows(name: str, design: Design) -> list[Target]:
                 math.hypot(row.se, codes.tau(row.code)),
                 row.n_used,
                 f"row {row.row}, {row.source}",
+                basis[row.arm],
             )
         )
     return found
@@ -101,10 +118,15 @@ def _landmarks(name: str) -> list[Target]:
                 se = (codes.on_scale(code, high) - codes.on_scale(code, low)) / 2
                 endpoint = Endpoint(code, arm, None, "all", landmark)
                 sd = math.hypot(se, codes.tau(code))
-                found.append(
-                    Target(design, endpoint, codes.on_scale(code, rate), sd, len(months), f"{file}, digitised curve")
-                )
+                value, source = codes.on_scale(code, rate), f"{file}, digitised curve"
+                found.append(Target(design, endpoint, value, sd, len(months), source, basis=True))
     return found
+
+
+def _is_basis(arm: Arm) -> bool:
+    from mesotrial.catalogue import load_drug
+
+    return {effect.on for name in arm.drugs for effect in load_drug(name).effects} <= _NO_IMMUNOTHERAPY
 
 
 def refuse_validation(targets: Sequence[Target]) -> None:
@@ -118,11 +140,11 @@ def refuse_validation(targets: Sequence[Target]) -> None:
 def covariance(targets: Sequence[Target], basis_weight: float = 1.0) -> NDArray[np.float64]:
     """Return the covariance of the targets' errors, shape (n, n): those of one arm and family are correlated.
 
-    Arms of chemotherapy or placebo, on which everything else rests, count `basis_weight` times.
+    Arms without immunotherapy, on which everything else rests, count `basis_weight` times.
     """
     groups = [(one.design, one.endpoint.arm, codes.family(one.endpoint.code)) for one in targets]
     same = np.array([[a == b for b in groups] for a in groups])
     sign = np.array([-1.0 if one.endpoint.code == "PD_BEST" else 1.0 for one in targets])
-    weight = np.array([basis_weight if one.endpoint.arm in _BASIS else 1.0 for one in targets])
+    weight = np.array([basis_weight if one.basis else 1.0 for one in targets])
     sd = np.array([one.sd for one in targets]) * sign / np.sqrt(weight)
     return np.where(np.eye(len(sd)) > 0, 1.0, _SHARED * same) * np.outer(sd, sd)

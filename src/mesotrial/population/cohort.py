@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mesotrial.catalogue import Continuous, Drug, Population
-    from mesotrial.population.parameters import Distribution, ParameterSet
+    from mesotrial.population.parameters import Distribution, LatentClass, ParameterSet
 
 __all__ = ["COVARIATES", "Cohort", "draw_cohort"]
 
@@ -116,7 +116,8 @@ def draw_cohort(
         mine, correlations = draw == place, parameters[place].correlations
         scores[:, mine] = _conditioned(names, correlations, _correlated(names, correlations, independent[mine]), fixed)
     score = dict(zip(names, scores, strict=True))
-    shares = uniforms(seed, "groups", replicate, numbers, 2)
+    classes = list(parameters[0].classes)
+    shares = uniforms(seed, "groups", replicate, numbers, 2 + len(classes))
     covariates = {
         name: np.full(len(numbers), given[name])
         if name in given
@@ -130,6 +131,8 @@ def draw_cohort(
     covariates["pdl1_ge1"] = _upper_share(score["pdl1_baseline"], population.pdl1_ge1)
     covariates["first_line"] = np.full(len(numbers), float(line == "first"))
     group = {"relapsed": 1.0 - covariates["first_line"], "non_epithelioid": 1.0 - covariates["epithelioid"]}
+    for place, name in enumerate(classes):
+        group[name] = _member([one.classes[name] for one in parameters], draw, group, shares[:, 2 + place])
     inputs = {}
     for name in parameters[0].distributions:
         inputs[name] = _individual([one.distributions[name] for one in parameters], draw, group, score[name])
@@ -154,6 +157,19 @@ def _individual(
         odds = np.where(group[which] > 0, odds * np.array([one.factors[which] for one in ones])[draw], odds)
     odds *= np.exp(np.array([one.sd for one in ones])[draw] * score)
     return odds / (1.0 + odds) if logit else odds
+
+
+def _member(
+    ones: Sequence[LatentClass],
+    draw: NDArray[np.int64],
+    group: Mapping[str, NDArray[np.float64]],
+    uniform: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return 1 for the patients of a latent class, by a uniform draw of each."""
+    odds = np.array([one.share / (1.0 - one.share) for one in ones])[draw]
+    for which in ones[0].factors:
+        odds = np.where(group[which] > 0, odds * np.array([one.factors[which] for one in ones])[draw], odds)
+    return (uniform < odds / (1.0 + odds)).astype(float)
 
 
 def _correlated(

@@ -11,7 +11,15 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
 
-__all__ = ["RUN_DRAWS", "Distribution", "ParameterSet", "load_ensemble", "load_parameters", "load_posterior"]
+__all__ = [
+    "RUN_DRAWS",
+    "Distribution",
+    "LatentClass",
+    "ParameterSet",
+    "load_ensemble",
+    "load_parameters",
+    "load_posterior",
+]
 
 RUN_DRAWS = 25  # posterior draws that share the patients of a run: enough to see how far apart they are, few enough for each to have patients
 
@@ -20,8 +28,8 @@ RUN_DRAWS = 25  # posterior draws that share the patients of a run: enough to se
 class Distribution:
     """A model input that differs between patients.
 
-    ``scale`` log: log-normal, `sd` of the log, `factors` multiply the median for groups (``relapsed``, ``non_epithelioid``). ``scale`` logit: a share
-    between 0 and 1, `sd` and `factors` (as odds ratios) on the logit.
+    ``scale`` log: log-normal, `sd` of the log, `factors` multiply the median for groups (``relapsed``, ``non_epithelioid`` and the latent classes of
+    `ParameterSet.classes`). ``scale`` logit: a share between 0 and 1, `sd` and `factors` (as odds ratios) on the logit.
     """
 
     unit: str
@@ -34,11 +42,20 @@ class Distribution:
 
 
 @dataclass(frozen=True)
+class LatentClass:
+    """A class of patients that nobody can see: its share, and the odds of it in groups (``relapsed``, ``non_epithelioid``) relative to the others."""
+
+    share: float
+    factors: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class ParameterSet:
-    """A whole population: distributions, correlations of latent normal scores, and read-out constants by name."""
+    """A whole population: distributions, latent classes of patients, correlations of latent normal scores, and read-out constants."""
 
     version: str
     distributions: Mapping[str, Distribution]
+    classes: Mapping[str, LatentClass]
     correlations: Mapping[tuple[str, str], float]
     readout: Mapping[str, float]
     readout_status: Mapping[str, str]
@@ -46,14 +63,19 @@ class ParameterSet:
     def replaced(self, changes: Mapping[str, float]) -> ParameterSet:
         """Return a copy with numbers replaced by dotted path.
 
-        Paths: ``growth_rate.median``, ``growth_rate.sd``, ``growth_rate.factors.relapsed``, ``readout.death_per_day``,
-        ``correlations.a.b``. Raises `KeyError` for a path that names nothing.
+        Paths: ``growth_rate.median``, ``growth_rate.sd``, ``growth_rate.factors.relapsed``, ``classes.indolent.share``,
+        ``classes.indolent.relapsed``, ``readout.death_per_day``, ``correlations.a.b``. Raises `KeyError` for a path that names nothing.
         """
         distributions, correlations, readout = dict(self.distributions), dict(self.correlations), dict(self.readout)
+        classes = dict(self.classes)
         for path, value in changes.items():
             match path.split("."):
                 case ["readout", name] if name in readout:
                     readout[name] = value
+                case ["classes", name, "share"] if name in classes:
+                    classes[name] = replace(classes[name], share=value)
+                case ["classes", name, group] if name in classes:
+                    classes[name] = replace(classes[name], factors={**classes[name].factors, group: value})
                 case ["correlations", first, second] if (first, second) in correlations:
                     correlations[first, second] = value
                 case [name, "median"] if name in distributions:
@@ -65,12 +87,13 @@ class ParameterSet:
                     distributions[name] = replace(old, factors={**old.factors, group: value})
                 case _:
                     raise KeyError(f"no parameter at {path!r}")
-        return replace(self, distributions=distributions, correlations=correlations, readout=readout)
+        return replace(self, distributions=distributions, classes=classes, correlations=correlations, readout=readout)
 
     def typical(self) -> ParameterSet:
         """Return the same population without spread between patients: everyone has the median parameters of his or her group."""
         same = {name: replace(one, sd=0.0) for name, one in self.distributions.items()}
-        return replace(self, version=f"{self.version}, typical patients", distributions=same)
+        nobody = {name: replace(one, share=0.0) for name, one in self.classes.items()}
+        return replace(self, version=f"{self.version}, typical patients", distributions=same, classes=nobody)
 
 
 @lru_cache
@@ -93,6 +116,7 @@ def load_parameters(population: Literal["fitted", "typical"] = "fitted") -> Para
             )
             for name, one in data["parameters"].items()
         },
+        classes={name: LatentClass(one["share"], one.get("factors", {})) for name, one in data["classes"].items()},
         correlations={(one["between"][0], one["between"][1]): one["value"] for one in data["correlations"]},
         readout={name: one["value"] for name, one in data["readout"].items()},
         readout_status={name: one["status"] for name, one in data["readout"].items()},

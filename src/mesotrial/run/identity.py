@@ -14,7 +14,7 @@ from mesotrial.run.lock import LOCK
 if TYPE_CHECKING:
     from mesotrial.catalogue import Design
 
-__all__ = ["identity_of", "is_finished_in"]
+__all__ = ["identity_of", "is_finished_in", "program_hash"]
 
 # What makes two runs the same, and the words for it.
 _WORDS = {
@@ -57,13 +57,19 @@ def identity_of(
         "patients_per_arm": patients_per_arm,
         "population": population,
         "version": version("mesotrial"),
-        "program_hash": _hash("".join(folder_hash(package / room) for room in _SIMULATING)),
+        "program_hash": program_hash(),
         "model_hash": _hash(model.sbml),
         "population_version": parameters[0].version,
         "population_hash": _hash(repr(parameters)),
         "catalogue_hash": folder_hash(package / "catalogue" / "data")
         + (folder_hash(own) if (own := own_folder()) else ""),
     }
+
+
+def program_hash(*rooms: str) -> str:
+    """Return a hash of the files, code and data, that decide what happens to a patient, and of the further `rooms` of the package."""
+    package = Path(__file__).parents[1]
+    return _hash("".join(folder_hash(package / room) for room in (*_SIMULATING, *rooms)))
 
 
 def is_finished_in(folder: Path, identity: Mapping[str, Any]) -> bool:
