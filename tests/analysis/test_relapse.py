@@ -63,3 +63,20 @@ def test_nobody_stopped_and_so_there_is_nothing_to_say() -> None:
     tables = synthetic_tables(maps2_arms(20, 20), seed=1)
     kept = tables | {"adsl": tables["adsl"].with_columns(DCTREAS=pl.lit("PROGRESSION"))}
     assert summarise(MAPS2, kept, kept, (), {}, seed=1, trials=20)["relapse"] == []
+
+
+def test_a_second_line_is_no_part_of_the_treatment_that_ended(tables: dict[str, pl.DataFrame]) -> None:
+    """The same people, treated again after their relapse: the last dose of the first line is what counts."""
+    people = Outcomes(tables).survival("TTREL", "nivo")
+    subjects = tables["adsl"]
+    ended = subjects["DCTREAS"].is_in(TREATMENT_ENDED)
+    again = subjects.with_columns(
+        L2STDY=pl.when(ended).then(900.0).otherwise(None),
+        TRTEDY=pl.when(ended).then(1000.0).otherwise(pl.col("TRTEDY")),
+    )
+    doses = pl.DataFrame({"day": [0.0, 60.0, 900.0, 1000.0]}).join(
+        subjects.filter(ended).select("USUBJID"), how="cross"
+    )
+    second = Outcomes(tables | {"adsl": again, "adex": doses.rename({"day": "ASTDY"})}).survival("TTREL", "nivo")
+    np.testing.assert_allclose(second.months, people.months)
+    assert np.array_equal(second.event, people.event)

@@ -1,5 +1,9 @@
 """Neutrophils under chemotherapy."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -76,3 +80,16 @@ def test_results_do_not_depend_on_the_visits():
     for each in (one, other):
         each.dose(np.arange(3), np.full(3, 1.0))
     assert counts(one, 42, 7.0)[-1] == pytest.approx(counts(other, 42, 21.0)[-1], rel=1e-6)
+
+
+def test_a_damaged_cache_of_compiled_code_is_no_loss(tmp_path):
+    """Numba's files cut short: the code is compiled anew."""
+    script = "from mesotrial.trial.marrow_course import course; print(course.__name__)"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert kept
+        for path in kept:
+            path.write_bytes(path.read_bytes()[:10])

@@ -51,6 +51,26 @@ class Survival:
     event: BoolArray
 
 
+def last_dose_day(tables: Mapping[str, pl.DataFrame]) -> pl.Series:
+    """Return the day of each subject's last dose before any second line, in adsl's order; NaN where none was given."""
+    import polars as pl
+
+    subjects = tables["adsl"]
+    last = subjects["TRTEDY"].cast(pl.Float64).fill_null(np.nan)
+    if "L2STDY" not in subjects.columns or subjects["L2STDY"].is_null().all():
+        return last
+    second = subjects.select("USUBJID", "L2STDY").drop_nulls()
+    before = tables["adex"].join(second, on="USUBJID").filter(pl.col("ASTDY") < pl.col("L2STDY"))
+    first = before.group_by("USUBJID").agg(first_line=pl.col("ASTDY").max().cast(pl.Float64))
+    joined = subjects.select("USUBJID", "L2STDY", last=last).join(
+        first, on="USUBJID", how="left", maintain_order="left"
+    )
+    had = pl.col("L2STDY").is_not_null()
+    return joined.select(pl.when(had).then(pl.col("first_line").fill_null(float("nan"))).otherwise("last"))[
+        "first_line"
+    ]
+
+
 class Outcomes:
     """The outcomes of one set of patient-level tables (a trial or a bank), by endpoint, arm and subgroup."""
 
@@ -138,10 +158,8 @@ class Outcomes:
 
     def _after_treatment(self, months: FloatArray, event: BoolArray) -> tuple[FloatArray, BoolArray]:
         """Return months from the last dose to the end of PFS, of those whose treatment ended while their disease was under control."""
-        import polars as pl
-
         over = self._subjects["DCTREAS"].is_in(TREATMENT_ENDED).fill_null(False).to_numpy()
-        last = self._subjects["TRTEDY"].cast(pl.Float64).fill_null(np.nan).to_numpy() / DAYS_PER_MONTH
+        last = last_dose_day(self._tables).to_numpy() / DAYS_PER_MONTH
         since = np.where(over & (months > last), months - last, np.nan)
         return since, event & ~np.isnan(since)
 

@@ -81,15 +81,16 @@ def _escaped(bank: Mapping[str, pl.DataFrame], arm: str) -> float:
     """Return the part of an arm's relapses after treatment in which most living cells had escaped; NaN where nobody relapsed."""
     import polars as pl
 
-    from mesotrial.analysis.endpoints import TREATMENT_ENDED
+    from mesotrial.analysis.endpoints import TREATMENT_ENDED, last_dose_day
 
-    ended = bank["adsl"].filter((pl.col("TRT01P") == arm) & pl.col("DCTREAS").is_in(TREATMENT_ENDED))
+    subjects = bank["adsl"].with_columns(last_dose=last_dose_day(bank))
+    ended = subjects.filter((pl.col("TRT01P") == arm) & pl.col("DCTREAS").is_in(TREATMENT_ENDED))
     relapsed = (
         bank["adtte"]
         .filter((pl.col("PARAMCD") == "PFS") & (pl.col("CNSR") == 0))
         .select("USUBJID", relapse="ADY")
-        .join(ended.select("USUBJID", "TRTEDY"), on="USUBJID")
-        .filter(pl.col("relapse") > pl.col("TRTEDY"))
+        .join(ended.select("USUBJID", "last_dose"), on="USUBJID")
+        .filter(pl.col("relapse") > pl.col("last_dose"))
     )
     last = (
         bank["adtr"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mesotrial.analysis import Endpoint, Outcomes, codes, estimate
+from mesotrial.analysis import Endpoint, Outcomes, codes, estimate, kaplan_meier
 from mesotrial.calibration.free import Free, parameter_sets
 from mesotrial.calibration.targets import Target
 from mesotrial.population import load_parameters
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from mesotrial.trial import Model
 
 __all__ = ["Forward", "evaluate", "start_worker"]
-
-
-_YEAR_MONTHS = 12.0
 
 
 class Forward:
@@ -64,16 +60,19 @@ class Forward:
 
 
 def _value(outcomes: Outcomes, endpoint: Endpoint) -> float:
-    """Return an estimate; for a median beyond the follow-up, that of an exponential with the same share event-free at a year.
+    """Return an estimate; for a median beyond the follow-up, that of an exponential through the end of the curve.
 
     So a member of the ensemble whose median is not reached pulls as far as it lies away, instead of not at all.
     """
     value = estimate(outcomes, endpoint).value
-    if math.isfinite(value) or not codes.is_median(endpoint.code):
+    if math.isfinite(value) or not codes.is_median(endpoint.code) or endpoint.curve is None:
         return value
-    rate = replace(endpoint, code=endpoint.code.replace("_MEDIAN", "_RATE"), time_months=_YEAR_MONTHS)
-    free = estimate(outcomes, rate).value
-    return _YEAR_MONTHS * math.log(2) / -math.log(free) if 0 < free < 1 else math.nan
+    patients = outcomes.survival(endpoint.curve, endpoint.arm, endpoint.subgroup)
+    if not patients.months.size:
+        return math.nan
+    end = float(patients.months.max())
+    free = kaplan_meier(patients.months, patients.event).at(end)[0]
+    return end * math.log(2) / -math.log(free) if 0.5 <= free < 1 else math.nan
 
 
 _forward: Forward

@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from mesotrial.analysis import SHAPE_QUANTILES, SHAPES, codes
+from mesotrial.population.parameters import Distribution, LatentClass
 
 __all__ = [
     "applicability",
@@ -32,9 +33,10 @@ def parameter_statuses() -> tuple[dict[str, int], list[tuple[str, str]]]:
     from mesotrial.population import load_parameters
 
     fitted = load_parameters()
-    statuses = {name: one.status for name, one in fitted.distributions.items()} | dict(fitted.readout_status)
+    named: dict[str, Distribution | LatentClass] = {**fitted.distributions, **fitted.classes}
+    statuses = {name: one.status for name, one in named.items()} | dict(fitted.readout_status)
     guesses = [
-        (name, fitted.distributions[name].source if name in fitted.distributions else "read-out of the clinic")
+        (name, named[name].source if name in named else "read-out of the clinic")
         for name, status in statuses.items()
         if status == "guess"
     ]

@@ -84,7 +84,7 @@ def _purpose() -> list[Block]:
             ),
             3,
         ),
-        Heading("Technical criteria, set before the results were read"),
+        Heading("Technical criteria, set before any result was read"),
         Items(
             (
                 "Calibration rows: mean |z| at most 0.7, none beyond 2.5.",
@@ -115,7 +115,13 @@ def _verification(junit: Path | None) -> list[Block]:
 
 def _validation(board: Mapping[str, Any]) -> list[Block]:
     rows = board["rows"]
-    blocks: list[Block] = [Heading("Validation: do predictions agree with what was published?")]
+    blocks: list[Block] = [
+        Heading("Validation: do predictions agree with what was published?"),
+        Text(
+            "The fit was frozen before any validation score was read. The population that ships was changed after that reading, by calibration rows "
+            "alone, so that its validation score is not that of a blind prediction."
+        ),
+    ]
     for role, scores in board["roles"].items():
         if scores["rows"] == 0:
             continue

@@ -47,6 +47,8 @@ class LatentClass:
 
     share: float
     factors: Mapping[str, float]
+    status: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class ParameterSet:
                     readout[name] = value
                 case ["classes", name, "share"] if name in classes:
                     classes[name] = replace(classes[name], share=value)
-                case ["classes", name, group] if name in classes:
+                case ["classes", name, group] if name in classes and group in classes[name].factors:
                     classes[name] = replace(classes[name], factors={**classes[name].factors, group: value})
                 case ["correlations", first, second] if (first, second) in correlations:
                     correlations[first, second] = value
@@ -116,7 +118,10 @@ def load_parameters(population: Literal["fitted", "typical"] = "fitted") -> Para
             )
             for name, one in data["parameters"].items()
         },
-        classes={name: LatentClass(one["share"], one.get("factors", {})) for name, one in data["classes"].items()},
+        classes={
+            name: LatentClass(one["share"], one.get("factors", {}), one["status"], one.get("source", ""))
+            for name, one in data["classes"].items()
+        },
         correlations={(one["between"][0], one["between"][1]): one["value"] for one in data["correlations"]},
         readout={name: one["value"] for name, one in data["readout"].items()},
         readout_status={name: one["status"] for name, one in data["readout"].items()},

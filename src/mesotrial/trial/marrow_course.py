@@ -1,4 +1,7 @@
-"""The compiled part of `myelosuppression`: every patient's neutrophils over an interval, by the classical Runge-Kutta method of fourth order."""
+"""The compiled part of `myelosuppression`: every patient's neutrophils over an interval, by the classical Runge-Kutta method of fourth order.
+
+Numba keeps the compiled code; where it cannot, or what it kept is damaged, it is compiled anew.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import numpy as np
 from numba import njit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["course"]
@@ -15,15 +20,14 @@ __all__ = ["course"]
 _MOST_EPISODES = 8  # of one patient in one interval, which is far shorter than as many
 
 
-@njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _slope(now: NDArray[np.float64], base: float, rate: float, feedback: float, change: NDArray[np.float64]) -> None:
     change[0] = rate * now[0] * ((base / max(now[4], 1e-6)) ** feedback - 1.0)
     for stage in range(1, 5):
         change[stage] = rate * (now[stage - 1] - now[stage])
 
 
-@njit(cache=True, error_model="numpy")
-def course(
+def _course(
     cells: NDArray[np.float64],
     base: NDArray[np.float64],
     onset: NDArray[np.float64],
@@ -69,3 +73,20 @@ def course(
                     found += 1
                 onset[i], lowest[i] = np.nan, np.inf
     return who[:found], worst[:found], first[:found], last[:found]
+
+
+def _compiled() -> Callable[..., tuple[NDArray[Any], ...]]:
+    nobody, nothing = np.zeros((0, 5)), np.zeros(0)
+    for keep in (True, False):
+        try:
+            made: Callable[..., tuple[NDArray[Any], ...]] = njit(cache=keep, error_model="numpy")(_course)
+            made(nobody, nothing, nothing, nothing, 0.0, 0.5, 1, 1.0, 0.1, 1.0)
+        except Exception:  # whatever a damaged file or a folder that nobody may write raises
+            if not keep:
+                raise
+        else:
+            break
+    return made
+
+
+course = _compiled()
