@@ -100,8 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except typer.TyperException as error:
+        if not given:
+            return main(["--help"])
         message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-        return _end(f"{message}. Try: mesotrial {_command(given)}--help", error.exit_code, as_json)
+        stop = "" if message.endswith("?") else "."
+        return _end(f"{message}{stop} Try: mesotrial {_command(given)}--help", error.exit_code, as_json)
     except Exception as error:
         return _end(*_verdict(error), as_json)
 

@@ -80,7 +80,7 @@ def run(
 
     - `mesotrial run maps2`
     - `mesotrial run checkmate743 --patients-per-arm 1000 --seed 7`
-    - `mesotrial run checkmate743 --patients-per-arm 5000 --seed 7 --out runs/checkmate743-n1000-seed7`
+    - `mesotrial run checkmate743 --patients-per-arm 5000 --seed 7 --out runs/checkmate743-n5000-seed7`
     - `mesotrial run my-trial.yaml --out runs/first-try --json`
     """  # fmt: skip
     from mesotrial.catalogue import load_design

@@ -132,11 +132,16 @@ def _events(path: Path | None, model: Model, parameters: Parameters) -> EventTab
 
     patients = parameters.patients
     try:
-        return read_events(
+        events = read_events(
             {"TIME": [0]} if path is None else path, tuple(model.states), patients=patients, start_days=0
         )
     except OSError as error:
         raise RequestError(f"the doses {path} cannot be read: {error.strerror or error}") from error
+    if path is not None and not events.every_dose and not any(events.restarts):
+        raise RequestError(
+            f"the doses {path} hold no dose: the amounts stand in a column AMT, the states in CMT, the days in TIME"
+        )
+    return events
 
 
 def _times(until: float, step: float, patients: int) -> Any:

@@ -205,12 +205,17 @@ def _draw(axes: Axes, forest: Forest, line: ForestLine, y: float, colour: str, l
     if math.isnan(line.value):
         _beside(axes, 4, y, words.DASH, right=True, color=MUTED)
     else:
-        low, high = (_within(forest, end) for end in (line.lower, line.upper))
+        known = not (math.isnan(line.lower) or math.isnan(line.upper))
+        low, high = (_within(forest, end) if known else line.value for end in (line.lower, line.upper))
         axes.plot([low, high], [y, y], color=colour, linewidth=1.4, solid_capstyle="butt", zorder=3)
         size = 3.2 + 4.2 * math.sqrt(line.n / largest)
         axes.plot([_within(forest, line.value)], [y], "s", color=colour, markersize=size, markeredgewidth=0, zorder=4)
         text = (
-            f"{line.value:.2f} ({line.lower:.2f}–{line.upper:.2f})"
+            f"{line.value:.2f}"
+            if forest.is_ratio and not known
+            else f"{100 * line.value:.0f} %"
+            if not known
+            else f"{line.value:.2f} ({line.lower:.2f}–{line.upper:.2f})"
             if forest.is_ratio
             else f"{100 * line.value:.0f} % ({100 * line.lower:.0f}–{100 * line.upper:.0f})"
         )

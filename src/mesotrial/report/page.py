@@ -174,6 +174,7 @@ def _content(
         "design_text": design.to_yaml(),
         "folder": FOLDER,
         "files": FILES,
+        "failed": sum(count for code, count in summary.get("bank_status_counts", {}).items() if code != "OK"),
         "seed": summary["seed"],
     }
 

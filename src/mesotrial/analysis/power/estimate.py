@@ -23,6 +23,7 @@ __all__ = ["SCHEMA", "estimate_power", "monte_carlo_se"]
 
 SCHEMA = "mesotrial/power/1"
 _BOOTSTRAPS = 40
+_TRIALS_EACH = 200  # of each bootstrapped bank: fewer would drown the difference between banks in the chance of trials
 _SEARCH_STEPS = 12
 _SEARCH_FACTOR = 30.0
 
@@ -110,7 +111,7 @@ def monte_carlo_se(share: float, trials: int) -> float:
 
 def _bank_se(conduct: Conduct, bank: Bank, trials: int, seed: int, threads: int | None) -> float:
     """Return the standard error of the power that comes from the bank having so many patients and no more (bootstrap of the bank)."""
-    each = max(trials // (2 * _BOOTSTRAPS), 25)
+    each = max(trials // _BOOTSTRAPS, _TRIALS_EACH)
     banks = bootstrapped(bank, _BOOTSTRAPS, seed)
     which = np.repeat(np.arange(_BOOTSTRAPS), each)
     shares = (
