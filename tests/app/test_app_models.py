@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,15 @@ def test_a_reader_that_breaks_takes_nothing_with_it():
 def test_only_own_models(client):
     for name in ("0" * 16, "../designs/0", "..%2f", "x" * 16, "0" * 15):
         assert client.get(f"/patient/model/{name}").status == 404
+
+
+def test_a_model_is_written_once(client):
+    """Whole, and never again: who reads it while somebody sends the same one never sees half of it."""
+    where = client.post("/patient/model", {"model": _DECAY}).headers["location"]
+    (file,) = (client.state.settings.runs / ".explorer" / "models").iterdir()
+    os.utime(file, ns=(1, 1))
+    inode = file.stat().st_ino
+    assert client.post("/patient/model", {"model": _DECAY}).headers["location"] == where
+    assert (file.stat().st_mtime_ns, file.stat().st_ino) == (1, inode)
+    assert [file] == list(file.parent.iterdir())
+    assert file.read_text(encoding="utf-8") == _DECAY

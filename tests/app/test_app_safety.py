@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mesotrial.app import Settings, exposure
+from mesotrial.app import Settings, comparing, exposure
 from mesotrial.app.bounds import Refused, number, run_name, whole
 from mesotrial.app.check import check_design
 from mesotrial.app.guard import MOST_BYTES
@@ -244,3 +247,27 @@ def test_others_who_can_reach_it_are_told_of(tmp_path):
         told = exposure(Settings(tmp_path, host, public_names=names))
         assert (words in told) if words else told == ""
         assert ("any name" in told) == (host in ("0.0.0.0", "::") and not names)
+
+
+def test_comparisons_are_checked_one_at_a_time(client, monkeypatch):
+    """Checking draws people in the server itself."""
+    now, most = [], []
+
+    def counted(request, form):
+        now.append(1)
+        most.append(len(now))
+        time.sleep(0.05)
+        now.pop()
+        return "compare-0"
+
+    async def empty(request):
+        return {}
+
+    async def together():
+        request = SimpleNamespace(app=SimpleNamespace(state=client.state))
+        return await asyncio.gather(*(comparing._ask(request) for _ in range(4)))
+
+    monkeypatch.setattr(comparing, "_asked", counted)
+    monkeypatch.setattr(comparing, "form_of", empty)
+    assert [answer.status_code for answer in asyncio.run(together())] == [303] * 4
+    assert most == [1] * 4

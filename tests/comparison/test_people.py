@@ -1,5 +1,7 @@
 """People like a person are drawn from the population and kept where they fit."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,24 @@ def test_unusual_sizes_are_marked_and_impossible_ones_refused() -> None:
     with pytest.raises(RequestError, match="hardly anyone"):
         check_comparison("nivolumab", "placebo", patient="tumour 480 mm, ECOG 0, relapsed", people=200)
     check_comparison("nivolumab", "placebo", patient="tumour 90 mm, ECOG 0, relapsed", people=200)
+
+
+def test_it_takes_little_memory_whatever_is_asked_for() -> None:
+    """Candidates come in blocks, and a sample of them decides; the same numbers are checked and drawn."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(RequestError, match="hardly anyone"):
+            check_comparison("nivolumab", "placebo", patient="tumour 480 mm, ECOG 0, relapsed", people=2000)
+        cohort, _ = _drawn(
+            "tumour 150 mm, ECOG 0, first line", wanted=1000
+        )  # one in some dozens fits: beyond the sample
+        assert tracemalloc.get_traced_memory()[1] < 60e6
+    finally:
+        tracemalloc.stop()
+    assert cohort.numbers[-1] > 20_000
+    assert list(cohort.numbers) == sorted(set(cohort.numbers))
+
+
+def test_more_people_than_can_be_looked_for_are_refused() -> None:
+    with pytest.raises(RequestError, match="more than 5,000,000 draws"):
+        check_comparison("nivolumab", "placebo", patient="tumour 150 mm, ECOG 0, first line", people=100_000)

@@ -39,6 +39,7 @@ MOST_PEOPLE, _PEOPLE, _LEAST_PEOPLE = (
 )  # with fewer the posterior's draws have too few each for an interval
 _YEARS = ((12.0, "1 year"), (24.0, "2 years"), (36.0, "3 years"))
 _HOUSE = "the house"
+_DECIDING = ("engine", "biology", "population", "catalogue", "trial", "analysis", "comparison")  # with validate.py
 _CASES = (
     (("nivolumab + ipilimumab", "platinum-pemetrexed chemotherapy"), "age 70, male, epithelioid, ECOG 1, first line"),
     (
@@ -96,7 +97,8 @@ async def _ask(request: Request) -> Response:
     from starlette.responses import RedirectResponse
 
     form = await form_of(request)
-    name = await run_in_threadpool(_asked, request, form)
+    async with request.app.state.checking:  # one at a time: it draws people, on a core and in memory of the server
+        name = await run_in_threadpool(_asked, request, form)
     return RedirectResponse(f"/compare/{name}", status_code=303)
 
 
@@ -166,14 +168,15 @@ def _name(therapies: Sequence[str], patient: str, people: int, seed: int) -> str
 
 @cache
 def fingerprint() -> str:
-    """Return a hash of everything that decides results: the version, the model, its parameters and the catalogue."""
+    """Return a hash of everything that decides results: the version, the model, its parameters, the catalogue, the solver and the statistics."""
     from importlib.metadata import version
 
     import mesotrial
-    from mesotrial.run.files import folder_hash
+    from mesotrial.run.files import file_hash, folder_hash
 
     package = Path(mesotrial.__file__).parent
-    parts = [folder_hash(package / room) for room in ("biology", "population", "catalogue", "trial", "comparison")]
+    parts = [folder_hash(package / room) for room in _DECIDING]
+    parts.append(str(file_hash(package / "validate.py")))
     return hashlib.sha256("".join([version("mesotrial"), *parts]).encode()).hexdigest()[:16]
 
 

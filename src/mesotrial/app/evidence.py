@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ROUTES", "prepare_scoreboard"]
 
-_PEOPLE = 500
+_LOG = logging.getLogger(__name__)
+# 32 patients of an arm for each of 25 draws of the posterior. Below 30 for each (750 an arm) `Predictor.unknown_sd` cannot tell what is not known of the
+# parameters from chance and is 0, so that intervals come out too narrow; some more, because those whose simulation fails do not count.
+_PEOPLE = 800
 _TREATMENT, _DRUGS, _LINE = "nivolumab + ipilimumab", ("ipilimumab", "nivolumab"), "first"
 _MOST_INPUTS = 12
+_ROW = ("role", "code", "label", "arm", "subgroup", "simulated", "lo90", "hi90", "published", "inside90")
 _FAMILIES = {"response": "Response", "pfs": "Progression", "os": "Survival", "toxicity": "Side effects"}
 
 
 def _page(request: Request) -> Response:
     name = _name()
-    board = _board(request, name)
+    shown = _shown(_board(request, name))
     state = state_of(request, name)
     waiting = state is not None and state.state in ("waiting", "running")
     job = request.app.state.jobs.find(name)
@@ -54,19 +59,33 @@ def _page(request: Request) -> Response:
         ),
     ]
     return page(
-        request, "evidence.html.j2", title="Evidence", board=board, roles=_roles(board), rows=_rows(board), credibility=_credibility(board),
+        request, "evidence.html.j2", title="Evidence", **shown,
         state=state if waiting else None, mine=mine, guesses=_guesses(), parameters=_parameters(), drugs=_drugs(), people=_PEOPLE, code=code,
     )  # fmt: skip
 
 
 def _name() -> str:
-    return f"scoreboard-{fingerprint()}"
+    return f"scoreboard-{_PEOPLE}-{fingerprint()}"
 
 
 def _board(request: Request, name: str) -> dict[str, Any] | None:
     from mesotrial.run.files import read_json
 
     return read_json(folder_of(request, name) / SCOREBOARD)
+
+
+def _shown(board: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the page shows of a scoreboard; nothing where it is of a version that wrote other things into it."""
+    try:
+        return {
+            "board": board and {key: board[key] for key in ("patients_per_arm", "seed")},
+            "roles": _roles(board),
+            "rows": _rows(board),
+            "credibility": _credibility(board),
+        }
+    except (AttributeError, LookupError, TypeError, ValueError):
+        _LOG.warning("the scoreboard of this model cannot be read; it has to be computed again", exc_info=True)
+        return _shown(None)
 
 
 def prepare_scoreboard(jobs: Jobs) -> None:
@@ -92,7 +111,7 @@ def _put(jobs: Jobs, visitor: str, *, house: bool) -> None:
 def _ask(request: Request) -> Response:
     from starlette.responses import RedirectResponse
 
-    if _board(request, _name()) is None:
+    if _shown(_board(request, _name()))["board"] is None:
         _put(request.app.state.jobs, request.state.visitor, house=False)
     return RedirectResponse("/evidence", status_code=303)
 
@@ -103,9 +122,9 @@ def _roles(board: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     for role, scores in (board or {"roles": {}})["roles"].items():
         if scores["rows"]:
             lines = [
-                ("All", scores),
+                ("All", _line(scores)),
                 *(
-                    (words, scores["families"][key])
+                    (words, _line(scores["families"][key]))
                     for key, words in _FAMILIES.items()
                     if scores["families"][key]["rows"]
                 ),
@@ -120,6 +139,11 @@ def _roles(board: Mapping[str, Any] | None) -> list[dict[str, Any]]:
                 }
             )
     return sorted(found, key=lambda one: one["role"] != "validation")
+
+
+def _line(scores: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: scores[key] for key in ("rows", "inside90", "mean_abs_z")}
+    return {**own, "carry_over": {"mean_abs_z": scores["carry_over"]["mean_abs_z"]}}
 
 
 def _rows(board: Mapping[str, Any] | None) -> list[tuple[str, str, list[dict[str, Any]]]]:
@@ -137,7 +161,9 @@ def _rows(board: Mapping[str, Any] | None) -> list[tuple[str, str, list[dict[str
             "factor": 100 if is_rate(row["code"]) else 1,
         }
         drawn = interval_mark(row, longest if is_median(row["code"]) else 40.0, "c-0")
-        groups.setdefault(row["trial"], []).append({**row, **shown, "drawn": picture(drawn)})
+        groups.setdefault(row["trial"], []).append(
+            {**{key: row[key] for key in _ROW}, **shown, "drawn": picture(drawn)}
+        )
     listed = [(trial, rows[0]["role"], rows) for trial, rows in groups.items()]
     return sorted(listed, key=lambda one: (one[1] != "validation", one[0]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ROUTES"]
 
 _UNTIL, _MOST_SET, _MOST_DRAWN, _MOST_KEPT = 365.0, 40, 40, 2000
+_KEEPING = threading.Lock()
 _SETTING = re.compile(r"([A-Za-z_][A-Za-z0-9_]{0,199})\s*=\s*([-+0-9.eE]{1,30})")
 _STARTER = """// A tumour that grows towards a limit, and a drug that kills it. Time is in days.
 tumour = 100;            // mL
@@ -73,12 +75,18 @@ async def _send(request: Request) -> Response:
 
 
 def _keep(request: Request, given: str) -> str:
-    folder = _folder(request)
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256(given.encode("utf-8", errors="replace")).hexdigest()[:16]
-    if not (folder / f"{digest}.txt").exists() and len(list(folder.iterdir())) >= _MOST_KEPT:
-        raise Refused("too many models are kept here already", status=503)
-    (folder / f"{digest}.txt").write_text(given, encoding="utf-8", errors="replace", newline="\n")
+    """Keep a model under the hash of its text, once: who reads it meanwhile never sees half of it."""
+    from mesotrial.run.files import write_whole
+
+    folder, content = _folder(request), given.encode("utf-8", errors="replace")
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    file = folder / f"{digest}.txt"
+    with _KEEPING:
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            if len(list(folder.glob("*.txt"))) >= _MOST_KEPT:
+                raise Refused("too many models are kept here already", status=503)
+            write_whole(file, lambda temporary: temporary.write_bytes(content))
     return digest
 
 

@@ -88,6 +88,7 @@ def create_app(settings: Settings) -> Guard:
         lifespan=lifespan,
     )
     app.state.settings, app.state.jobs, app.state.laboratory = settings, jobs, laboratory
+    app.state.checking = asyncio.Semaphore(1)
     hosts = {*settings.public_names, *(() if settings.host in _WILDCARDS else (settings.host,))}
     return Guard(app, hosts, any_host=settings.host in _WILDCARDS and not settings.public_names)
 

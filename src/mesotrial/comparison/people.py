@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from mesotrial.comparison.patient import Person
     from mesotrial.population import Cohort, ParameterSet
 
-__all__ = ["SIZE_NEAR", "outside_of", "people_like"]
+__all__ = ["SIZE_NEAR", "check_people", "outside_of", "people_like"]
 
 SIZE_NEAR = 0.10  # a tumour is as large as said within a tenth: two readers of one scan differ by as much
-_RATIO_TRIED = 200  # candidates drawn for each person wanted, before giving up
-_DRAWN_FIRST = 4  # candidates for each person wanted, at the first try
+_BLOCK = 5_000  # candidates in memory at a time, some 10 MB
+_SAMPLE = 20_000  # the first candidates, which say whether there are enough such people: a share of 1 in 200 to within a tenth
+_RAREST = 1 / 200  # share of candidates that fit, below which nobody is looked for
+_MOST_TRIED = 5_000_000  # candidates, more than which are not drawn
 _USUAL = (2.5, 97.5)  # percentiles of the tumour's size between which nobody is unusual
 
 
@@ -29,38 +31,101 @@ def people_like(
 ) -> tuple[Cohort, tuple[str, ...]]:
     """Draw `wanted` people like `person`, and say what about them is unusual in the population.
 
-    Measured values are conditioned on; those of another ECOG or PD-L1 group, or with a tumour of another size, are passed over. Who is drawn does not depend
-    on how many are tried.
+    Measured values are conditioned on; those of another ECOG or PD-L1 group, or with a tumour of another size, are passed over. Candidates are drawn in
+    blocks, of which the numbers of those who fit are kept. Who is drawn does not depend on how many are tried.
 
     Raises:
-        RequestError: hardly anybody in the population is like this.
+        RequestError: hardly anybody in the population is like this, or so many people like this take too many candidates.
     """
     from mesotrial.population import draw_cohort
 
-    groups = {name: value for name, value in person.groups.items() if name in ("ecog_ge1", "pdl1_ge1")}
-    tried = wanted if not groups and person.tumour_mm is None else _DRAWN_FIRST * wanted
-    while True:
-        numbers = np.arange(min(tried, _RATIO_TRIED * wanted))
-        given = person.continuous
-        cohort = draw_cohort(
-            population, parameters, drugs, line=person.line, seed=seed, replicate=0, numbers=numbers, given=given
-        )
-        fits = np.ones(len(cohort), dtype=bool)
-        for name, value in groups.items():
-            fits &= cohort.covariates[name] == value
-        strange: tuple[str, ...] = ()
-        if person.tumour_mm is not None:
-            sizes = _sizes_mm(cohort)
-            strange = _unusual(person.tumour_mm, sizes[fits])
-            fits &= np.abs(np.log(sizes / person.tumour_mm)) <= np.log1p(SIZE_NEAR)
-        rows = np.flatnonzero(fits)[:wanted]
-        if len(rows) == wanted:
-            return cohort.take(rows), strange
-        if tried >= _RATIO_TRIED * wanted:
+    kept, strange = _first(person, population, parameters, seed, wanted)
+    start = _SAMPLE
+    while len(kept) < wanted:
+        if start >= _MOST_TRIED:
+            raise _too_many(person, wanted)
+        numbers = np.arange(start, start + _BLOCK)
+        kept = np.concatenate([kept, numbers[_fitting(person, population, parameters, seed, numbers)[0]]])
+        start += _BLOCK
+    cohort = draw_cohort(
+        population,
+        parameters,
+        drugs,
+        line=person.line,
+        seed=seed,
+        replicate=0,
+        numbers=kept[:wanted],
+        given=person.continuous,
+    )
+    return cohort, strange
+
+
+def check_people(
+    person: Person, population: Population, parameters: Sequence[ParameterSet], *, seed: int, wanted: int
+) -> None:
+    """Find out from at most 20,000 candidates whether `people_like` can draw so many people; raises as that does."""
+    _first(person, population, parameters, seed, wanted)
+
+
+def _first(
+    person: Person, population: Population, parameters: Sequence[ParameterSet], seed: int, wanted: int
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the numbers of those who fit among the first candidates, and what is unusual; refuse where they are too few."""
+    if person.tumour_mm is None and not _groups(person):
+        return np.arange(wanted), ()
+    kept: list[NDArray[np.int64]] = []
+    sizes: list[NDArray[np.float64]] = []
+    for start in range(0, _SAMPLE, _BLOCK):
+        numbers = np.arange(start, start + _BLOCK)
+        fits, measured = _fitting(person, population, parameters, seed, numbers)
+        kept.append(numbers[fits])
+        sizes.append(measured)
+        if person.tumour_mm is None and sum(map(len, kept)) >= wanted:
+            break  # what is unusual in a tumour's size is asked of the whole sample
+    found = np.concatenate(kept)
+    if len(found) < wanted:
+        share = len(found) / _SAMPLE
+        if share < _RAREST:
             raise RequestError(
                 f"hardly anyone in the trial's population is like this person ({person.text}); leave out one of the traits"
             )
-        tried *= 4
+        if wanted / share > _MOST_TRIED:
+            raise _too_many(person, wanted)
+    strange = () if person.tumour_mm is None else _unusual(person.tumour_mm, np.concatenate(sizes))
+    return found, strange
+
+
+def _fitting(
+    person: Person,
+    population: Population,
+    parameters: Sequence[ParameterSet],
+    seed: int,
+    numbers: NDArray[np.int64],
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Say which candidates fit, and how large the tumours of those are, in mm, who fit in all but its size (none where no size is asked for)."""
+    from mesotrial.population import draw_cohort
+
+    cohort = draw_cohort(
+        population, parameters, (), line=person.line, seed=seed, replicate=0, numbers=numbers, given=person.continuous
+    )
+    fits = np.ones(len(cohort), dtype=bool)
+    for name, value in _groups(person).items():
+        fits &= cohort.covariates[name] == value
+    if person.tumour_mm is None:
+        return fits, np.empty(0)
+    sizes = _sizes_mm(cohort)
+    return fits & (np.abs(np.log(sizes / person.tumour_mm)) <= np.log1p(SIZE_NEAR)), sizes[fits]
+
+
+def _groups(person: Person) -> dict[str, float]:
+    return {name: value for name, value in person.groups.items() if name in ("ecog_ge1", "pdl1_ge1")}
+
+
+def _too_many(person: Person, wanted: int) -> RequestError:
+    return RequestError(
+        f"{wanted:,} people like this person ({person.text}) take more than {_MOST_TRIED:,} draws from the trial's population; "
+        "ask for fewer people, or leave out one of the traits"
+    )
 
 
 def _sizes_mm(cohort: Cohort) -> NDArray[np.float64]:
