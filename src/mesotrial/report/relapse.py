@@ -21,13 +21,13 @@ def relapse_rows(design: Design, relapse: Sequence[Mapping[str, Any]]) -> tuple[
     headings += ("Half by, months", "From escaped cells")
     rows = []
     for one in relapse:
-        within = {part["months"]: part for part in one["within"]}
+        within, known = {part["months"]: part for part in one["within"]}, not one["exploratory"]
         rows.append(
             (
                 labels[one["arm"]],
                 _percent(one["share"]),
-                *(_with_range(within[time], 100, " %") if time in within else "" for time in months),
-                _with_range(one["median_months"], 1, ""),
+                *(_with_range(within[time], 100, " %", known) if time in within else "" for time in months),
+                _with_range(one["median_months"], 1, "", known),
                 _percent(one["escaped_share"]),
             )
         )
@@ -47,10 +47,12 @@ def _percent(share: float | None) -> str:
     return "not known" if share is None else f"{100 * share:.0f} %"
 
 
-def _with_range(part: Mapping[str, float | None], factor: float, unit: str) -> str:
-    """Write a value and its range: ``41 % (33–50)``, ``not known (20–64)``, ``not reached``."""
+def _with_range(part: Mapping[str, float | None], factor: float, unit: str, known: bool) -> str:
+    """Write a value and its range: ``41 % (33–50)``, ``not known (20–64)``, ``not reached``; a dash where nobody was followed so long."""
     value, low, high = (None if part[name] is None else factor * part[name] for name in ("simulated", "lo90", "hi90"))  # type: ignore[operator]
     digits = 0 if unit else 1
+    if value is None and known:
+        return "–" if unit else "not reached"
     ends = "" if low is None else f" ({low:.{digits}f}–{'n.r.' if high is None else f'{high:.{digits}f}'})"
     if value is None:
         return ("not known" if ends else "not reached") + ends
