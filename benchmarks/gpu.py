@@ -59,7 +59,7 @@ def main() -> None:
 def measure(result: dict, chosen: argparse.Namespace) -> None:
     problem = own(BATCH)
     rows = np.resize(np.arange(BATCH), chosen.patients)
-    gpu, cores = OnGpu(problem), Engine(problem, threads=2)
+    gpu, cores = Engine(problem, threads=None, backend="cuda"), Engine(problem, threads=2)
     gpu.run(rows, RTOL, clock=time.perf_counter)
     seconds, there = gpu.run(rows, RTOL, clock=time.perf_counter)
     steps = gpu.steps.sum()
@@ -89,26 +89,6 @@ def measure(result: dict, chosen: argparse.Namespace) -> None:
     # nvQSP takes models as its own CUDA source, which must be written for it by hand; nothing here does that yet.
     result["missing"]["over_nvqsp"] = "no form of the model for nvQSP is written"
     result["trial_s"] = trial_seconds(chosen.trial)
-
-
-class OnGpu(Engine):
-    """The engine with backend="cuda"."""
-
-    def simulator(self, rtol: float):
-        from mesotrial.engine import compile_model
-
-        problem = self.problem
-        if rtol not in self.built:
-            self.built[rtol] = compile_model(
-                problem.text,
-                observables=problem.observables,
-                inputs=problem.inputs,
-                dosed=problem.dosed,
-                rtol=rtol,
-                atol=problem.atol,
-                backend="cuda",
-            )
-        return self.built[rtol]
 
 
 def operations(problem: Problem) -> float:

@@ -18,8 +18,8 @@ MOST_STEPS = 100_000
 class Engine:
     """mesotrial, one call a batch as the rivals, on one thread."""
 
-    def __init__(self, problem: Problem, threads: int = 1) -> None:
-        self.problem, self.threads, self.built = problem, threads, {}
+    def __init__(self, problem: Problem, threads: int | None = 1, backend: str = "numba") -> None:
+        self.problem, self.threads, self.backend, self.built = problem, threads, backend, {}
 
     def simulator(self, rtol: float):
         from mesotrial.engine import compile_model
@@ -34,6 +34,7 @@ class Engine:
                 rtol=rtol,
                 atol=problem.atol * rtol / 1e-6,
                 threads=self.threads,
+                backend=self.backend,
             )
         return self.built[rtol]
 

@@ -87,6 +87,7 @@ def test_an_arm_needs_a_regimen(command: Any) -> None:
         (("export-model", "--therapies", "nivolumap"), "nivolumab"),
         (("export-model", "--therapies", "nivo", "--out", "no/where.xml"), "no folder no"),
         (("schema", "everything"), "design"),
+        (("calibrate", "--targets", "maps2", "--out", "fitted"), "validation"),
     ],
 )
 def test_each_wrong_request_has_its_message(command: Any, arguments: tuple[str, ...], words: str) -> None:

@@ -24,7 +24,7 @@ from mesotrial.calibration.targets import Target, covariance, load_targets, refu
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ALPHAS", "Calibration", "calibrate"]
+__all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
 _TRUST = (0.1, 0.5, 1.0, 1.0, 1.0)  # weight of each step's evaluations in the emulator: the prior's lie far out
@@ -33,6 +33,10 @@ _BASIS_WEIGHTS = (2.0,)
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
+
+
+class FolderError(ValueError):
+    """A folder that holds another calibration."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def calibrate(
     Every evaluation is kept in `folder` as soon as it is done: an interrupted calibration goes on where it stopped, and gives the same result. `progress` is
     called with (evaluations done, evaluations in all, what is being done).
 
-    Raises `ValueError` where the folder holds a calibration with other settings, `RefusedTargetError` for a target of a trial kept for validation.
+    Raises `FolderError` where the folder holds a calibration with other settings, `RefusedTargetError` for a target of a trial kept for validation.
     """
     from iterative_ensemble_smoother import ESMDA
 
@@ -159,7 +163,7 @@ class _Store:
         self.path = folder / _EVALUATIONS
         held = folder / _SETTINGS
         if held.exists() and json.loads(held.read_text(encoding="utf-8")) != settings:
-            raise ValueError(
+            raise FolderError(
                 f"{folder} holds a calibration with other settings or of another program; give another folder"
             )
         held.write_text(json.dumps(settings, indent=1), encoding="utf-8")

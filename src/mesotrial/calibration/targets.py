@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,8 +35,6 @@ _FAMILIES = frozenset(
     )
 )
 _SUBGROUPS = frozenset(("all", "epithelioid", "non_epithelioid"))
-_CURVES = {("maps", "OS"): "maps_os_km.csv", ("maps", "PFS"): "maps_pfs_km.csv"}
-_CURVE_ARMS = {"pc": "chemo", "pcb": "bev+chemo"}
 _LANDMARKS_MONTHS = (6.0, 12.0, 24.0, 36.0)
 # Results of one arm and family share patients and what is peculiar to the trial; how much is a [guess].
 _SHARED = 0.5
@@ -71,7 +68,7 @@ def load_targets(designs: Sequence[str] = DESIGNS) -> tuple[Target, ...]:
     found: list[Target] = []
     for name in designs:
         design = load_design(name)
-        found += _rows(name, design) + _landmarks(name)
+        found += _rows(name, design) + _landmarks(name, design)
     return tuple(found)
 
 
@@ -98,28 +95,24 @@ def _rows(name: str, design: Design) -> list[Target]:
     return found
 
 
-def _landmarks(name: str) -> list[Target]:
+def _landmarks(name: str, design: Design) -> list[Target]:
     """Return Kaplan-Meier landmarks of a trial's digitised curves, with Greenwood's error."""
+    from mesotrial.catalogue import digitised_curves
+
     found = []
-    for (design, curve), file in _CURVES.items():
-        if design != name:
-            continue
-        text = (files("mesotrial.catalogue") / "data" / "curves" / file).read_text(encoding="utf-8")
-        rows = [line.split(",") for line in text.split()[1:]]
-        for label, arm in _CURVE_ARMS.items():
-            months = np.array([float(time) for time, _, group in rows if group == label])
-            event = np.array([flag == "1" for _, flag, group in rows if group == label])
-            fitted = kaplan_meier(months, event, level=0.6827)  # one standard error either side
+    for parameter in ("OS", "PFS"):
+        code = f"{parameter}_RATE"
+        for arm, curve in digitised_curves(design.evidence_trial, parameter).items():
+            fitted = kaplan_meier(curve.months, curve.event, level=0.6827)  # one standard error either side
             for landmark in _LANDMARKS_MONTHS:
                 rate, low, high = fitted.at(landmark)
                 if not 0 < low < high < 1:
                     continue
-                code = f"{curve}_RATE"
                 se = (codes.on_scale(code, high) - codes.on_scale(code, low)) / 2
                 endpoint = Endpoint(code, arm, None, "all", landmark)
                 sd = math.hypot(se, codes.tau(code))
-                value, source = codes.on_scale(code, rate), f"{file}, digitised curve"
-                found.append(Target(design, endpoint, value, sd, len(months), source, basis=True))
+                value, source = codes.on_scale(code, rate), f"{curve.file}, digitised curve"
+                found.append(Target(name, endpoint, value, sd, len(curve.months), source, basis=True))
     return found
 
 

@@ -8,6 +8,7 @@ from mesotrial.catalogue._load_design import design_from_text, load_design
 from mesotrial.catalogue._load_drug import background_toxicity, load_drug
 from mesotrial.catalogue._sources import own_folder, own_mechanisms
 from mesotrial.catalogue.analysis_plan import AnalysisPlan, Look, TestSpec, read_test
+from mesotrial.catalogue.curves import DigitisedCurve, digitised_curves
 from mesotrial.catalogue.design import (
     STRATA,
     AfterProgression,
@@ -57,12 +58,12 @@ from mesotrial.catalogue.standard import Therapy, therapy_from_text
 
 __all__ = [
     "COUNTS", "COVARIATES", "PATIENT_PAGE", "PK", "STRATA", "TOXICITY_FRAILTY_SD",
-    "AfterProgression", "Alternative", "AnalysisPlan", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "Drug", "Effect",
-    "EffectValue", "Entry", "FlagRule", "Look", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation",
+    "AfterProgression", "Alternative", "AnalysisPlan", "Approval", "Arm", "CatalogueError", "Continuous", "DataError", "Design", "DigitisedCurve", "Drug",
+    "Effect", "EffectValue", "Entry", "FlagRule", "Look", "PKCovariate", "PKParameter", "PageFigure", "Phase", "Population", "PublishedResult", "Randomisation",
     "Regimen", "RegimenError", "RegimenFlag", "Scans", "SearchSpace", "SearchVariable", "SecondLine", "Statement", "StopRules", "Term", "TestSpec",
     "Therapy", "Toxicity", "Translation", "UnknownNameError",
-    "approvals", "background_toxicity", "design_from_text", "design_schema", "entries", "find", "load_design", "load_drug", "load_search", "names",
-    "own_folder", "own_mechanisms", "page_figures", "parse_regimen", "published_results", "ranges_of", "read_test", "statements", "terms",
+    "approvals", "background_toxicity", "design_from_text", "design_schema", "digitised_curves", "entries", "find", "load_design", "load_drug", "load_search",
+    "names", "own_folder", "own_mechanisms", "page_figures", "parse_regimen", "published_results", "ranges_of", "read_test", "statements", "terms",
     "therapy_from_text", "translations",
 ]  # fmt: skip
 

@@ -47,9 +47,11 @@ def calibrate(
     - `mesotrial calibrate --out calibration`
     - `mesotrial calibrate --targets confirm,determine --members 60 --patients 200 --out quick`
     """
+    from mesotrial.analysis import RefusedTargetError
     from mesotrial.analysis.codes import COVERED
     from mesotrial.calibration import calibrate as fit
     from mesotrial.calibration import load_targets
+    from mesotrial.calibration.fit import FolderError
     from mesotrial.calibration.results import write_results
     from mesotrial.calibration.targets import DESIGNS
     from mesotrial.cli.progress import Reporter
@@ -69,6 +71,8 @@ def calibrate(
                 targets=load_targets(designs),
                 progress=reporter.progress,
             )
+        except (RefusedTargetError, FolderError) as error:
+            raise RequestError(str(error)) from None
         except ImportError as error:
             raise RequestError(
                 f"{error.name} is missing; calibration needs the extra: pip install 'mesotrial[search]'"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from mesotrial.analysis import codes, kaplan_meier
+from mesotrial.catalogue import digitised_curves
 from mesotrial.report.svg import arm_colour, drawing, figure, heading, inline_svg, months_axis, plain_axes
 
 if TYPE_CHECKING:
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["overlay_figure"]
 
 _NAMES = {"PFS": "Progression-free survival", "OS": "Overall survival"}
-# Curves read from printed figures: trial -> parameter -> file, and the arms' names there.
-_DIGITISED = {"MAPS": {"OS": "maps_os_km.csv", "PFS": "maps_pfs_km.csv"}}
-_DIGITISED_ARMS = {"chemo": "pc", "bev+chemo": "pcb"}
 
 
 def overlay_figure(board: Mapping[str, Any], about: Mapping[str, Any], parameter: str) -> str:
@@ -68,11 +64,7 @@ def _published(axes: Axes, rows: Sequence[Mapping[str, Any]], parameter: str, co
 
 
 def _digitised(axes: Axes, trial: str, parameter: str, arm: str, colour: str) -> None:
-    file = _DIGITISED.get(trial, {}).get(parameter)
-    if file is None or arm not in _DIGITISED_ARMS:
-        return
-    text = (files("mesotrial.catalogue") / "data" / "curves" / file).read_text(encoding="utf-8")
-    rows = [row for row in csv.reader(text.splitlines()[1:]) if row and row[2] == _DIGITISED_ARMS[arm]]
-    fitted = kaplan_meier([float(row[0]) for row in rows], [row[1] == "1" for row in rows])
-    months, share = fitted.steps()
-    axes.step(months, 100 * share, where="post", color=colour, linewidth=0.9, alpha=0.8)
+    curve = digitised_curves(trial, parameter).get(arm)
+    if curve is not None:
+        months, share = kaplan_meier(curve.months, curve.event).steps()
+        axes.step(months, 100 * share, where="post", color=colour, linewidth=0.9, alpha=0.8)

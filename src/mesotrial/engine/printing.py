@@ -110,8 +110,11 @@ class Printer(PythonCodePrinter):  # type: ignore[misc]
             if condition == True:  # noqa: E712 (sympy's true)
                 text = self._print(value)
             else:
-                text = f"({self._print(value)} if {self._print(condition)} else {text})"
+                text = self._either(self._print(condition), self._print(value), text)
         return str(text)
+
+    def _either(self, condition: str, value: str, other: str) -> str:
+        return f"({value} if {condition} else {other})"
 
 
 class LanePrinter(Printer):
@@ -158,14 +161,8 @@ class LanePrinter(Printer):
         above, below = (f"({self._print(a)})" for a in expr.args)
         return f"({above} - {below} * V.floor({above} / {below}))"
 
-    def _print_Piecewise(self, expr: Any) -> str:  # noqa: N802
-        text = "nan"
-        for value, condition in reversed(expr.args):
-            if condition == True:  # noqa: E712 (sympy's true)
-                text = self._print(value)
-            else:
-                text = f"V.where({self._print(condition)}, {self._print(value)}, {text})"
-        return str(text)
+    def _either(self, condition: str, value: str, other: str) -> str:
+        return f"V.where({condition}, {value}, {other})"
 
     def _print_And(self, expr: Any) -> str:  # noqa: N802
         return " & ".join(f"({self._print(a)})" for a in expr.args)
