@@ -154,7 +154,7 @@ class Predictor:
         """Return how far `endpoint` of a whole arm lies apart between draws of the parameters: an SD on the scoring scale.
 
         One-way analysis of variance of the bank's patients by draw: the variance between the draws' groups less that which groups of
-        this size have by chance, where the excess is more than chance would show in one bank of twenty (F test). 0 where the bank has fewer than five draws, or
+        this size have by chance, where the excess is more than chance would show in one bank of twenty (chi2). 0 where the bank has fewer than five draws, or
         groups of fewer than 30 patients, which cannot tell.
         """
         whole = replace(endpoint, subgroup="all")
