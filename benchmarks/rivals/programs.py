@@ -1,7 +1,6 @@
 """The engine itself and the rivals. Seconds are of processor time, which other work on the machine disturbs least."""
 
 import time
-import warnings
 
 import numpy as np
 import sympy
@@ -88,66 +87,6 @@ def reference(problem: Problem, rows: np.ndarray) -> np.ndarray:
     state = simulator.advance(state, until=YEAR_DAYS, doses=engine.doses(rows), save_at=SCAN_DAYS)
     seen = simulator.observe_saved(state, lowered.states)
     return np.stack([seen[name] for name in lowered.states], axis=2)
-
-
-class RoadRunner:
-    """libRoadRunner (CVODE): doses as SBML events, one `simulate` a patient."""
-
-    def __init__(self, problem: Problem) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import roadrunner
-        from mesotrial.engine import antimony_to_sbml
-
-        self.problem, self.states = problem, problem.lowered().states
-        body = problem.text.strip().removesuffix("end")
-        for state in problem.dosed:
-            body = body.replace(f"\n{state}' =", f"\n{state}' = given_{state} +", 1)
-            body += f"\ngiven_{state} = 0;"
-        for i, (day, state, _, days) in enumerate(problem.doses):
-            body += f"\ngiven_amount_{i} = 1;"
-            if day > 0:
-                body += f"\nat (time >= {day!r}): given_{state} = given_amount_{i} / {days!r};"
-            body += f"\nat (time >= {day + days!r}): given_{state} = 0;"
-        sbml = antimony_to_sbml(body + ("\nend\n" if problem.text.strip().endswith("end") else "\n"))
-        self.runner = roadrunner.RoadRunner(sbml)
-        self.runner.timeCourseSelections = list(self.states)
-        self.runner.integrator.maximum_num_steps = MOST_STEPS
-        # Parameters computed from others, which are computed anew for each patient.
-        from mesotrial.engine import load_model
-
-        model = load_model(problem.text)
-        values = {sympy.Symbol(n, real=True): v for n, v in model.constants.items() if n not in problem.inputs}
-        inputs = [sympy.Symbol(n, real=True) for n in problem.inputs]
-        for name, expression in model.derived.items():
-            values[sympy.Symbol(name, real=True)] = expression.xreplace(values)
-        self.derived = {n: sympy.lambdify(inputs, values[sympy.Symbol(n, real=True)], cse=True) for n in model.derived}
-
-    def run(self, rows: np.ndarray, rtol: float) -> tuple[float, np.ndarray]:
-        runner, problem = self.runner, self.problem
-        runner.integrator.relative_tolerance = rtol
-        runner.integrator.absolute_tolerance = problem.atol * rtol / 1e-6
-        out = np.empty((len(rows), len(SCAN_DAYS), len(self.states)))
-        times = [0.0, *SCAN_DAYS.tolist()]
-        derived = {name: evaluate(*problem.table[rows].T) for name, evaluate in self.derived.items()}
-        start = Engine(problem).begin(rows, 1e-6).values
-        began = time.process_time()
-        for place, row in enumerate(rows):
-            runner.reset()
-            for state in problem.dosed:
-                runner.setValue(f"given_{state}", 0.0)
-            for i, (day, state, amount, days) in enumerate(problem.doses):
-                runner.setValue(f"given_amount_{i}", amount[row])
-                if day == 0:
-                    runner.setValue(f"given_{state}", amount[row] / days)
-            for name, value in zip(problem.inputs, problem.table[row], strict=True):
-                runner.setValue(name, value)
-            for name, values in derived.items():
-                runner.setValue(name, values if np.ndim(values) == 0 else values[place])
-            for name, value in zip(self.states, start[place], strict=True):
-                runner.setValue(name, value)
-            out[place] = np.asarray(runner.simulate(times=times))[1:]
-        return time.process_time() - began, out
 
 
 class Equations:
