@@ -1,6 +1,7 @@
 """The engine on a GPU beside two processor cores, nvQSP and diffrax, on this project's model; as JSON.
 
-Run on a machine with an NVIDIA GPU, after `uv sync --extra gpu --group benchmark`:
+Run on a machine with an NVIDIA GPU, after `uv sync --extra gpu --group benchmark` and, with the CUDA Toolkit (nvcc) at hand,
+`uv pip install nvqsp==0.2.0` (not a dependency: it has NVIDIA's own licence):
 .venv/bin/python benchmarks/gpu.py [--patients 100000] [--trial 1000000]
 
 Each solves one year with doses and six-weekly scans at rtol 1e-6; the first call, which compiles, is not counted. What was not
@@ -13,6 +14,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from rivals.nvqsp import NvQsp
 from rivals.problems import Problem, own
 from rivals.programs import Diffrax, Engine, Equations
 
@@ -86,8 +88,14 @@ def measure(result: dict, chosen: argparse.Namespace) -> None:
         result["over_diffrax"] = (time.perf_counter() - began) / 2 / len(some) * result["patients_per_s"]
     except ImportError as missing:
         result["missing"]["over_diffrax"] = f"not installed: {missing}"
-    # nvQSP takes models as its own CUDA source, which must be written for it by hand; nothing here does that yet.
-    result["missing"]["over_nvqsp"] = "no form of the model for nvQSP is written"
+    try:
+        nvqsp, some = NvQsp(problem), rows[: min(len(rows), 16_384)]
+        nvqsp.run(some, RTOL)
+        seconds, solved = nvqsp.run(some, RTOL)
+        result["over_nvqsp"] = seconds / len(some) * result["patients_per_s"]
+        result["nvqsp_relative_difference"] = float((np.abs(solved[:BATCH] - here) / scale).max())
+    except ImportError as missing:
+        result["missing"]["over_nvqsp"] = f"not installed: {missing}"
     result["trial_s"] = trial_seconds(chosen.trial)
 
 

@@ -57,6 +57,21 @@ class Problem:
     def dosed(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(state for _, state, _, _ in self.doses))
 
+    def regular(self) -> dict[str, tuple[np.ndarray, float, float, float, float]]:
+        """By state: the amounts, the days of an infusion, the first one's day, the days from one to the next, the last one's day."""
+        plans = {}
+        for state in self.dosed:
+            day, amount, days = zip(*((d, a, w) for d, name, a, w in self.doses if name == state), strict=True)
+            assert np.ptp(np.diff(day)) == 0 and np.ptp(days) == 0 and all((a == amount[0]).all() for a in amount)
+            plans[state] = amount[0], days[0], day[0], day[1] - day[0], day[-1]
+        return plans
+
+    def stretches(self) -> list[tuple[float, float, list[int]]]:
+        """Between the edges of doses: from, to, and which of the doses run."""
+        edges = {0.0, YEAR_DAYS}.union(*((day, day + days) for day, _, _, days in self.doses))
+        pairs = zip(sorted(edges)[:-1], sorted(edges)[1:], strict=True)
+        return [(a, b, [i for i, (day, *_, days) in enumerate(self.doses) if day <= a < day + days]) for a, b in pairs]
+
     def lowered(self):
         from mesotrial.engine import load_model
         from mesotrial.engine.lowering import lower

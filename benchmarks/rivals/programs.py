@@ -226,20 +226,15 @@ class Lsoda:
 
         problem = self.problem
         constants, start = constants_and_start(problem, rows)
-        edges = {0.0, YEAR_DAYS}
-        for day, _, _, days in problem.doses:
-            edges |= {day, day + days}
-        edges = np.array(sorted(edges))
         out = np.empty((len(rows), len(SCAN_DAYS), len(self.states)))
         atol = problem.atol * rtol / 1e-6
         began = time.process_time()
         for place, row in enumerate(rows):
             y = start[place]
-            for first, last in zip(edges[:-1], edges[1:], strict=True):
+            for first, last, running in problem.stretches():
                 rate = np.zeros(len(self.states))
-                for day, state, amount, days in problem.doses:
-                    if day <= first < day + days:
-                        rate[self.states.index(state)] += amount[row] / days
+                for _, state, amount, days in (problem.doses[i] for i in running):
+                    rate[self.states.index(state)] += amount[row] / days
                 inside = (first < SCAN_DAYS) & (last >= SCAN_DAYS)
                 times = np.unique([first, *SCAN_DAYS[inside], last])
                 path = odeint(

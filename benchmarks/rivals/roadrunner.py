@@ -46,7 +46,7 @@ class RoadRunner:
         constants, start = constants_and_start(problem, rows)
         values = {f"c{i}": column for i, column in enumerate(constants.T)}
         values |= {f"y{i}": column for i, column in enumerate(start.T)}
-        for state, (amount, days, first, every, _) in _regular(problem).items():
+        for state, (amount, days, first, every, _) in problem.regular().items():
             i, rate = self.states.index(state), amount[rows] / days
             start, at_once = np.full(len(rows), first), first == 0
             values |= {f"rate{i}": rate, f"stop{i}": start + days}
@@ -82,7 +82,7 @@ def _model(problem: Problem, equations: Equations) -> str:
         for symbol, name in equations.names.items()
     }
     constants = len(equations.lowered.inputs) + len(equations.columns)
-    given = {list(equations.lowered.states).index(state): plan for state, plan in _regular(problem).items()}
+    given = {list(equations.lowered.states).index(state): plan for state, plan in problem.regular().items()}
     lines, rates = equations.lines(_Antimony(), ";")
     text = [line.replace(" = ", " := ", 1) for line in lines] + [f"c{i} = 1;" for i in range(constants)]
     for i, rate in enumerate(rates):
@@ -91,17 +91,6 @@ def _model(problem: Problem, equations: Equations) -> str:
         text += [
             f"given{i} = 0; rate{i} = 0; next{i} = 0; stop{i} = 0;",
             f"at (time >= next{i}): given{i} = rate{i}, next{i} = piecewise(next{i} + {every!r}, next{i} < {last!r}, 1e9);",
-            f"at (time >= stop{i}): given{i} = 0, stop{i} = stop{i} + {every!r};",
+            f"at (time >= stop{i}): given{i} = 0, stop{i} = piecewise(stop{i} + {every!r}, stop{i} < {last!r}, 1e9);",
         ]
     return "\n".join(text) + "\n"
-
-
-def _regular(problem: Problem) -> dict[str, tuple[np.ndarray, float, float, float, float]]:
-    """By state: the amounts, the days of an infusion, the first one's day, the days from one to the next, the last one's day."""
-    plans = {}
-    for state in problem.dosed:
-        day, amount, days = zip(*((d, a, w) for d, name, a, w in problem.doses if name == state), strict=True)
-        every = day[1] - day[0]
-        assert np.ptp(np.diff(day)) == 0 and np.ptp(days) == 0 and all((a == amount[0]).all() for a in amount)
-        plans[state] = amount[0], days[0], day[0], every, day[-1]
-    return plans

@@ -209,3 +209,11 @@ def test_other_misuse_is_named(analytic):
         Doses([0], [np.nan], "A", 1.0)
     with pytest.raises(ValueError, match="state has 2 rows"):
         Doses([0], [1.0], ["A", "A"], 1.0)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, lambda names: np.array(names, dtype=object)])
+def test_the_states_of_doses_are_kept_row_by_row(kind):
+    doses = Doses([2, 0, 1], [0.0, 1.0, 2.0], kind(["B", "A", "B"]), 1.0)
+    assert doses.state == ["B", "A", "B"]
+    assert doses.names == ("B", "A")
+    assert Doses([], [], "A", []).names == ()

@@ -21,8 +21,10 @@ class Doses:
     """row of the patient in the batch"""
     time_days: Floats
     """start, in the model's time"""
-    state: list[str]
-    """name of the state that receives the dose"""
+    names: tuple[str, ...]
+    """the states that receive doses"""
+    which: Ints
+    """of `names`, the state of each row"""
     amount: Floats
     """in the unit of that state"""
     duration_days: Floats
@@ -46,9 +48,12 @@ class Doses:
         self.time_days = _column("time_days", time_days, n)
         self.amount = _column("amount", amount, n)
         self.duration_days = _column("duration_days", duration_days, n)
-        self.state = [state] * n if isinstance(state, str) else [str(name) for name in state]
-        if len(self.state) != n:
-            raise ValueError(f"Doses: state has {len(self.state)} rows, patient has {n}")
+        place: dict[str, int] = {}
+        states = [state] * n if isinstance(state, str) else np.asarray(state, dtype=str).tolist()
+        if len(states) != n:
+            raise ValueError(f"Doses: state has {len(states)} rows, patient has {n}")
+        self.which = np.array([place.setdefault(name, len(place)) for name in states], dtype=np.int64)
+        self.names = tuple(place)
         if (self.duration_days < 0).any():
             row = int(np.argmax(self.duration_days < 0))
             raise ValueError(f"Doses: duration_days is negative in row {row}: {self.duration_days[row]}")
@@ -56,6 +61,11 @@ class Doses:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.patient)
+
+    @property
+    def state(self) -> list[str]:
+        """Name of the state that receives the dose, of each row."""
+        return [self.names[i] for i in self.which]
 
 
 def _column(name: str, values: npt.ArrayLike, n: int) -> Floats:

@@ -229,9 +229,10 @@ class Simulator:
 
     def _table(self, doses: Doses, state: State) -> DoseTable:
         """Check doses and translate the names of states; doses to removed states and failed patients are dropped."""
-        for name in set(doses.state) - self._dosed:
-            kind = "dosed state" if name not in self._backend.model_states else "state named in dosed"
-            raise ValueError(f"Doses: {unknown_name(kind, name, self._dosed)}")
+        for name in doses.names:
+            if name not in self._dosed:
+                kind = "dosed state" if name not in self._backend.model_states else "state named in dosed"
+                raise ValueError(f"Doses: {unknown_name(kind, name, self._dosed)}")
         outside = (doses.patient < 0) | (doses.patient >= len(state))
         if outside.any():
             row = int(np.argmax(outside))
@@ -242,10 +243,10 @@ class Simulator:
             row = int(np.argmax(past))
             patient = doses.patient[row]
             raise ValueError(
-                f"Doses: patient {patient} is at day {state.time_days[patient]}, the dose of {doses.state[row]} at day "
+                f"Doses: patient {patient} is at day {state.time_days[patient]}, the dose of {doses.names[doses.which[row]]} at day "
                 f"{doses.time_days[row]} lies in the past"
             )
-        column = np.array([self._column.get(name, -1) for name in doses.state], dtype=np.int64)
+        column = np.array([self._column.get(name, -1) for name in doses.names], dtype=np.int64)[doses.which]
         table = DoseTable(doses.patient, doses.time_days, doses.time_days + doses.duration_days, column, doses.amount)
         return table.rows(fine & (column >= 0))
 
