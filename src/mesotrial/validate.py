@@ -138,7 +138,7 @@ def _simulated(
     from mesotrial.trial import simulate_trial
 
     began = time.perf_counter()
-    refused, counts, curves, shapes = "", {}, [], {}
+    refused, counts, curves, shapes, lead_in = "", {}, [], {}, None
     predictor: Predictor | None = None
     try:
         trial = simulate_trial(
@@ -149,7 +149,7 @@ def _simulated(
     else:
         outcomes = Outcomes(trial.bank)
         predictor = Predictor(outcomes, seed, {arm.name: arm.n for arm in design.arms})
-        counts = dict(trial.status_counts)
+        counts, lead_in = dict(trial.status_counts), trial.lead_in
         curves = [_curve(outcomes, parameter, arm.name) for arm in design.arms for parameter in ("PFS", "OS")]
         shapes = {arm.name: tumour_shape(trial.bank["adtr"], arm.name) for arm in design.arms}
     report.finish(len(design.arms) * patients_per_arm)
@@ -164,6 +164,7 @@ def _simulated(
         "design": design.name,
         "arms": len(design.arms),
         "status_counts": counts,
+        "lead_in": None if lead_in is None else lead_in.to_dict(),
         "curves": curves,
         "shape": shapes,
         "seconds": time.perf_counter() - began,

@@ -113,6 +113,11 @@ def test_trials_are_found_by_drug_and_number(client):
     assert registry_link("") == ""
 
 
+def test_a_trial_page_says_what_comes_before_randomisation(client):
+    assert "18 weeks before randomisation" in client.get("/trials/denim").text
+    assert "Before randomisation" not in client.get("/trials/maps2").text
+
+
 def test_only_own_static_files(client):
     assert client.get("/static/app.js").status == 200
     for name in ("app.py", "../app.py", "%2e%2e/app.py", "page.html.j2", ""):

@@ -75,6 +75,19 @@ def test_a_timeline_shows_alternatives_and_the_end_of_treatment(command: Any) ->
     assert "65 % carboplatin" in command("explain", "checkmate743", "--fast").out
 
 
+def test_the_lead_in_is_drawn_and_said(command: Any) -> None:
+    fast = command("explain", "denim", "--fast")
+    out = " ".join(fast.out.split())
+    assert "Week -18 -6 Lead-in: 18 weeks, counted from its start" in out
+    assert "Randomised is who has not progressed or come off treatment for side effects by then" in out
+    doses = next(line for line in fast.out.splitlines() if line.startswith("    carboplatin")).split()[1]
+    assert doses == "|.." * 4 + "|....."
+    found = command("explain", "denim", "--fast", "--json").json
+    assert found["timeline"]["lead_in"][0]["dose_days"] == [0, 21, 42, 63, 84]
+    assert command("explain", "maps2", "--fast", "--json").json["timeline"]["lead_in"] is None
+    assert "Lead-in: 18 weeks before randomisation" in command("show", "denim").out
+
+
 def test_explain_says_the_rules_and_the_population(command: Any) -> None:
     out = " ".join(command("explain", "maps2", "--fast").out.split())
     for words in ("at most 104 weeks", "grade 3", "mRECIST", "Censoring (", "median 71.8", "83 %", "blocks of 4"):

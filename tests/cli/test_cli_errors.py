@@ -114,6 +114,12 @@ def test_an_unforeseen_error_is_one_line(command: Any, monkeypatch: pytest.Monke
     assert ("Traceback" in result.err) is debug
 
 
+def test_a_wrong_lead_in_is_refused_with_its_path(command: Any) -> None:
+    block = "lead_in: {weeks: 6, regimens: [pemetrexed 500 mg/m2 IV q3w x 4]}\narms:"
+    result = command("run", written(DESIGN.replace("arms:", block, 1)))
+    refused(result, "lead_in.regimens[0]", "last dose on day 63", "lead_in.weeks")
+
+
 def test_a_disk_that_refuses_is_the_works_failure(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "x.parquet")

@@ -96,6 +96,23 @@ def test_the_summary_is_what_its_schema_says(small_run: Run) -> None:
             )
 
 
+def test_a_run_counts_who_is_not_randomised(command: Any) -> None:
+    result = command("run", "nvalt5", "--patients-per-arm", "8", "--out", "led-in")
+    summary = load_run(Path("led-in")).summary
+    counts = summary["lead_in"]["trial"]
+    schema = json.loads(_SUMMARY_SCHEMA.read_text(encoding="utf-8"))
+    assert set(counts) == set(schema["$defs"]["lead_in"]["properties"])
+    lost = sum(counts[name] for name in ("died", "progressed", "came_off", "failed"))
+    assert counts["fit"] >= 16 and counts["began"] == counts["fit"] + lost
+    assert counts["share_fit"] == counts["fit"] / counts["began"]
+    said = f"Of {counts['began']} people who began the lead-in"
+    assert said in " ".join(result.out.split())
+    page = Path("led-in/report.html").read_text(encoding="utf-8")
+    assert said in page and "Before randomisation" in page
+    again = run_trial("nvalt5", patients_per_arm=10, out="led-in")
+    assert again.kept == 16 and again.summary["lead_in"]["trial"]["fit"] >= 20
+
+
 def test_a_run_again_gives_the_same_files_whatever_the_threads(
     small_run: Run, tmp_path: Path, snapshot: Snapshot
 ) -> None:

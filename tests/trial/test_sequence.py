@@ -126,13 +126,13 @@ def test_a_mistake_is_explained(old, new, path, says):
 
 def test_a_flag_holds_within_a_line_only(design):
     from mesotrial.population import load_parameters
+    from mesotrial.trial.model import _flags, build_model, draw
     from mesotrial.trial.plan import plan_arm
-    from mesotrial.trial.simulate import _draw, _flags, build_model
 
     arm = replace(design.arms[0], regimens=(parse_regimen("ipilimumab 1 mg/kg IV q6w x 2"),), second_line=None)
     later = SecondLine((parse_regimen("nivolumab 3 mg/kg IV q2w"),))
     model = build_model(design, [load_parameters()])
-    people = _draw(design, model.drugs, [load_parameters()], seed=1, replicate=0, numbers=np.arange(3))
+    people = draw(design, model.drugs, [load_parameters()], seed=1, replicate=0, numbers=np.arange(3))
     for one in (arm, replace(arm, second_line=later)):
         assert not _flags(model, plan_arm(one, people, 700.0))["ipilimumab_with_nivolumab"].any()
     beside = replace(arm, regimens=(*arm.regimens, parse_regimen("nivolumab 3 mg/kg IV q2w")))

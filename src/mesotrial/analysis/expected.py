@@ -111,19 +111,22 @@ class ExpectedLook:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What to expect of a trial; `looks` are those of the primary endpoint."""
+    """What to expect of a trial; `looks` are those of the primary endpoint, `lead_in` what became of those who began it (None: the design has none)."""
 
     arms: tuple[ExpectedArm, ...]
     contrasts: tuple[Contrast, ...]
     events: tuple[EventsOverTime, ...]
     looks: tuple[ExpectedLook, ...]
+    lead_in: Mapping[str, float] | None = None
 
 
-def expectation(design: Design, tables: Mapping[str, pl.DataFrame]) -> Expectation:
-    """Return what to expect of `design`; `tables` are those of a simulated trial of any size."""
+def expectation(
+    design: Design, tables: Mapping[str, pl.DataFrame], lead_in: Mapping[str, float] | None = None
+) -> Expectation:
+    """Return what to expect of `design`; `tables` are those of a simulated trial of any size, `lead_in` what became of those who began it."""
     events = tuple(events_over_time(design, tables, name) for name in _endpoints(design))
     looks = looks_of(design, events[0]) if events else ()
-    return Expectation(expected_arms(design, tables), contrasts(design, tables), events, looks)
+    return Expectation(expected_arms(design, tables), contrasts(design, tables), events, looks, lead_in)
 
 
 def events_over_time(design: Design, tables: Mapping[str, pl.DataFrame], parameter: str) -> EventsOverTime:

@@ -58,6 +58,7 @@ def summarise(
     *,
     ends: Sequence[Mapping[str, pl.DataFrame]] = (),
     exploratory: Collection[str] = (),
+    lead_in: Mapping[str, Mapping[str, float]] | None = None,
     trials: int = TRIALS,
 ) -> dict[str, Any]:
     """Return the object of summary.json. Rates are fractions, times months, undefined is None.
@@ -80,6 +81,8 @@ def summarise(
     trials of the design's size in `bank` and the `ends` together.
 
     `relapse` says what became of people whose treatment ended while their disease was under control (`relapses`).
+
+    `lead_in` is passed on: what became of those who began it, for the `trial` and for the `bank`; None where the design has none.
 
     `tests` says what each test of the comparison concludes from `tables` (`conclusions`).
     """
@@ -107,6 +110,7 @@ def summarise(
         "trials_resampled": trials,
         "status_counts": _status_counts(tables),
         "bank_status_counts": _status_counts(bank),
+        "lead_in": lead_in,
         "endpoints": rows,
         "bands": [
             _curve_band(name, arm, design.follow_up_months, [predictor, *others])

@@ -39,7 +39,8 @@ def main() -> None:
             sys.stdin.buffer.read(8 * MOST_LETTERS).decode("utf-8", errors="replace"), "your design"
         )
         answer = {"name": design.name, "yaml": design.to_yaml()}
-        lines = [line for arm in design.arms for line in (arm, arm.second_line) if line is not None]
+        every = [design.lead_in, *(line for arm in design.arms for line in (arm, arm.second_line))]
+        lines = [line for line in every if line is not None]
         regimens = [
             one for line in lines for one in (*line.regimens, *(r for choice in line.one_of for r in choice.regimens))
         ]

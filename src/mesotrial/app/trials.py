@@ -85,10 +85,12 @@ def _shown_code(name: str) -> list[Snippet]:
 
 def _design(design: Design, *, own: bool) -> dict[str, Any]:
     from mesotrial.report.colours import arm_style
+    from mesotrial.report.lead_in import lead_in_words
 
     bank = sum(arm.n for arm in design.arms) + _BANK * len(design.arms)
     return {
         "design": design,
+        "lead_in": None if design.lead_in is None else lead_in_words(design.lead_in),
         "timeline": picture(_timeline(design)),
         "style": picture(arm_style([arm.drugs for arm in design.arms])),
         "bank": bank if bank <= MOST_PATIENTS else None,

@@ -16,9 +16,10 @@ from mesotrial.catalogue._yaml import Path as FieldPath
 from mesotrial.catalogue.errors import RegimenError
 from mesotrial.catalogue.regimen import COUNTS, Regimen
 
-__all__ = ["check_arms", "check_continuous", "check_scans", "check_strata"]
+__all__ = ["check_arms", "check_continuous", "check_lead_in", "check_scans", "check_strata"]
 
 DAYS_PER_MONTH = 30.4375
+_Treatment = d.Arm | d.SecondLine | d.LeadIn
 # Beyond what any person has: they catch a slipped decimal point or another unit.
 _LIMITS = {
     "age_years": (1.0, 120.0),
@@ -70,18 +71,41 @@ def check_arms(document: Document, arms: Sequence[d.Arm], follow_up_months: floa
             called = repr(arm.name) if seen[key] == arm.name else f"{seen[key]!r} and {arm.name!r}"
             raise document.error(("arms", i, "name"), f"two arms are called {called}; give each its own name")
         seen[key] = arm.name
-        for path, regimen in _all_regimens(i, arm):
+        for path, regimen in _all_regimens(("arms", i), arm):
             _check_route(document, path, regimen)
             if regimen.start_day >= min(horizon, arm.max_treatment_days or math.inf):
                 until = "treatment" if regimen.start_day < horizon else "follow-up"
                 raise _regimen_error(
                     document, path, regimen, f"starts on day {regimen.start_day:g}, after {until} has ended"
                 )
-        for path, regimen in _second_line_regimens(i, arm):
-            _check_route(document, path, regimen)
-            _check_whole_weeks(document, path, regimen)
-        for together in (*_given_together(i, arm), *_given_in_second_line(i, arm)):
+        for together in _given_together(("arms", i), arm):
             _check_overlap(document, together)
+        if arm.second_line is not None:
+            _check_second_line(document, ("arms", i, "second_line"), arm.second_line)
+
+
+def _check_second_line(document: Document, path: FieldPath, line: d.SecondLine) -> None:
+    for place, regimen in _all_regimens(path, line):
+        _check_route(document, place, regimen)
+        _check_whole_weeks(document, place, regimen)
+    for together in _given_together(path, line):
+        _check_overlap(document, together)
+
+
+def check_lead_in(document: Document, lead_in: d.LeadIn | None) -> None:
+    """Refuse a lead-in with a route that a drug does not have, and regimens that overlap or of which something is still due at randomisation."""
+    if lead_in is None:
+        return
+    for path, regimen in _all_regimens(("lead_in",), lead_in):
+        _check_route(document, path, regimen)
+        last = _last_day(regimen)
+        late = regimen.start_day if math.isinf(last) else last
+        if late >= lead_in.days:
+            what = "starts" if math.isinf(last) else "has its last dose"
+            message = f"{what} on day {late:g}, but the lead-in ends with day {lead_in.days:g}; make `lead_in.weeks` longer, or the regimen shorter"
+            raise _regimen_error(document, path, regimen, message)
+    for together in _given_together(("lead_in",), lead_in):
+        _check_overlap(document, together)
 
 
 def check_scans(
@@ -95,7 +119,9 @@ def check_scans(
     last_scan = scans.scan_days(horizon)[-1]
     for i, arm in enumerate(design_arms):
         end = min(
-            max(_last_day(regimen) for _, regimen in _all_regimens(i, arm)), arm.max_treatment_days or math.inf, horizon
+            max(_last_day(regimen) for _, regimen in _all_regimens(("arms", i), arm)),
+            arm.max_treatment_days or math.inf,
+            horizon,
         )
         if end > last_scan + _LONGEST_WITHOUT_SCAN_DAYS:
             raise document.error(
@@ -104,41 +130,21 @@ def check_scans(
             )
 
 
-def _all_regimens(place: int, arm: d.Arm) -> Iterator[tuple[FieldPath, Regimen]]:
-    """Give every regimen of an arm with its path in the file."""
-    for k, regimen in enumerate(arm.regimens):
-        yield ("arms", place, "regimens", k), regimen
-    for j, choice in enumerate(arm.one_of):
-        for k, regimen in enumerate(choice.regimens):
-            yield ("arms", place, "one_of", j, "regimens", k), regimen
-
-
-def _given_together(place: int, arm: d.Arm) -> Iterator[list[tuple[FieldPath, Regimen]]]:
-    """Give the regimens that one patient may get, for every choice."""
-    every = list(_all_regimens(place, arm))
-    common = [item for item in every if item[0][2] == "regimens"]
-    for j in range(max(1, len(arm.one_of))):
-        yield common + [item for item in every if item[0][2] == "one_of" and item[0][3] == j]
-
-
-def _second_line_regimens(place: int, arm: d.Arm) -> Iterator[tuple[FieldPath, Regimen]]:
-    """Give every regimen of an arm's second line with its path in the file."""
-    if arm.second_line is None:
-        return
-    path: FieldPath = ("arms", place, "second_line")
-    for k, regimen in enumerate(arm.second_line.regimens):
+def _all_regimens(path: FieldPath, treatment: _Treatment) -> Iterator[tuple[FieldPath, Regimen]]:
+    """Give every regimen of a treatment with its path in the file."""
+    for k, regimen in enumerate(treatment.regimens):
         yield (*path, "regimens", k), regimen
-    for j, choice in enumerate(arm.second_line.one_of):
+    for j, choice in enumerate(treatment.one_of):
         for k, regimen in enumerate(choice.regimens):
             yield (*path, "one_of", j, "regimens", k), regimen
 
 
-def _given_in_second_line(place: int, arm: d.Arm) -> Iterator[list[tuple[FieldPath, Regimen]]]:
-    """Give the regimens that one patient may get in the second line, for every choice."""
-    every = list(_second_line_regimens(place, arm))
-    common = [item for item in every if item[0][3] == "regimens"]
-    for j in range(max(1, len(arm.second_line.one_of) if arm.second_line else 0)):
-        yield common + [item for item in every if item[0][3] == "one_of" and item[0][4] == j]
+def _given_together(path: FieldPath, treatment: _Treatment) -> Iterator[list[tuple[FieldPath, Regimen]]]:
+    """Give the regimens that one patient may get, for every choice."""
+    every, at = list(_all_regimens(path, treatment)), len(path)
+    common = [item for item in every if item[0][at] == "regimens"]
+    for j in range(max(1, len(treatment.one_of))):
+        yield common + [item for item in every if item[0][at : at + 2] == ("one_of", j)]
 
 
 def _check_whole_weeks(document: Document, path: FieldPath, regimen: Regimen) -> None:

@@ -18,6 +18,7 @@ MonthsAfter = Annotated[Number, Field(gt=0, le=600)]
 Grade = Annotated[Count, Field(ge=2, le=4)]
 RatePerYear = Annotated[Number, Field(ge=0, le=10)]
 DelayDays = Annotated[Number, Field(ge=0, le=365)]
+WeeksBefore = Annotated[Number, Field(gt=0, le=104)]
 WindowDays = Annotated[Number, Field(ge=0, le=60)]
 Endpoint = Literal["ORR", "DCR", "DCR_AT", "PD_BEST", "DOR", "TTR", "PFS", "OS", "TOX"]
 
@@ -141,6 +142,20 @@ class ArmFile(FileModel):
     second_line: SecondLineFile | None = Field(None, description="treatment on progression")
 
 
+class LeadInFile(FileModel):
+    """Treatment before randomisation; days of its regimens count from its start. Who dies or does not meet `require` is replaced."""
+
+    regimens: list[Word] = Field(default_factory=list, description="regimens that everyone gets before randomisation")
+    one_of: list[AlternativeFile] = Field(
+        default_factory=list, description="alternatives of which each person gets one as well"
+    )
+    weeks: WeeksBefore = Field(description="weeks from its first day to randomisation, such as 15")
+    require: Literal["none", "no_progression", "completed"] = Field(
+        d.LeadIn.require,
+        description="who is randomised: all who live (none), those of them without progression, or those who did not come off for side effects either",
+    )
+
+
 class RandomisationFile(FileModel):
     """How patients are allocated."""
 
@@ -171,6 +186,9 @@ class DesignFile(FileModel):
     title: Text | None = Field(None, description="one line for people; the name if not given")
     line: Literal["first", "relapsed"] = Field(description="line of treatment: first or relapsed")
     population: PopulationFile = Field(description="covariate distributions, or `like: TRIAL`")
+    lead_in: LeadInFile | None = Field(
+        None, description="treatment before randomisation, as chemotherapy before maintenance"
+    )
     arms: list[ArmFile] = Field(min_length=1, description="the arms, each with name, n and regimens")
     randomisation: RandomisationFile | None = Field(None, description="ratio, strata and block")
     scans: ScansFile = Field(description="every_weeks, and how scans are read")

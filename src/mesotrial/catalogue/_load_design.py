@@ -9,7 +9,7 @@ from typing import Any
 
 from mesotrial.catalogue import design as d
 from mesotrial.catalogue._build import build, built
-from mesotrial.catalogue._check_design import check_arms, check_continuous, check_scans, check_strata
+from mesotrial.catalogue._check_design import check_arms, check_continuous, check_lead_in, check_scans, check_strata
 from mesotrial.catalogue._load_analysis import read_analysis
 from mesotrial.catalogue._sources import packaged, packaged_names, read_text
 from mesotrial.catalogue._yaml import Document, dotted, read_yaml
@@ -86,6 +86,7 @@ def _build_design(document: Document, source: str) -> d.Design:
     given = {
         "title": data.get("title") or data["name"],
         "population": _population(document),
+        "lead_in": _lead_in(document),
         "arms": arms,
         "randomisation": randomisation,
         "analysis": read_analysis(document, arms, randomisation),
@@ -100,6 +101,7 @@ def _build_design(document: Document, source: str) -> d.Design:
         months = entry_month(design.analysis.accrual, sum(arm.n for arm in arms))
         design = replace(design, accrual_months=months)
     check_strata(document, randomisation.strata, design.population)
+    check_lead_in(document, design.lead_in)
     check_arms(document, arms, design.follow_up_months)
     check_scans(document, arms, design.scans, design.accrual_months, design.follow_up_months)
     return design
@@ -149,6 +151,14 @@ def _second_line(document: Document, path: FieldPath, arm: Mapping[str, Any]) ->
         )
     regimens, one_of = _treatment(document, path, data, f"the second line of arm {arm['name']!r}")
     return build(d.SecondLine, data, regimens=regimens, one_of=one_of)
+
+
+def _lead_in(document: Document) -> d.LeadIn | None:
+    data = document.data.get("lead_in")
+    if data is None:
+        return None
+    regimens, one_of = _treatment(document, ("lead_in",), data, "the lead-in")
+    return build(d.LeadIn, data, regimens=regimens, one_of=one_of)
 
 
 def _regimens(document: Document, path: FieldPath, texts: list[str]) -> tuple[Regimen, ...]:

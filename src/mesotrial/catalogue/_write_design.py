@@ -14,7 +14,7 @@ __all__ = ["design_yaml"]
 
 _WIDTH = 140
 _ORDER = (
-    "name", "title", "registry", "evidence_trial", "line", "population", "arms", "randomisation", "scans", "censoring", "endpoints",
+    "name", "title", "registry", "evidence_trial", "line", "population", "lead_in", "arms", "randomisation", "scans", "censoring", "endpoints",
     "accrual_months", "follow_up_months", "analysis", "biology", "notes", "sources",
 )  # fmt: skip
 

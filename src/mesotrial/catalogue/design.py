@@ -13,7 +13,8 @@ from mesotrial.catalogue.errors import CatalogueError
 from mesotrial.catalogue.regimen import Regimen
 
 __all__ = [
-    "STRATA", "AfterProgression", "Alternative", "Arm", "Continuous", "Design", "Population", "Randomisation", "Scans", "SecondLine", "StopRules",
+    "STRATA", "AfterProgression", "Alternative", "Arm", "Continuous", "Design", "LeadIn", "Population", "Randomisation", "Scans", "SecondLine",
+    "StopRules",
 ]  # fmt: skip
 
 # what patients are stratified by, and which of the population's shares says how many are on one side
@@ -118,11 +119,42 @@ class Arm:
     @property
     def drugs(self) -> tuple[str, ...]:
         """The drugs that patients of this arm may get, each once, in the order written."""
-        every = [*self.regimens, *(regimen for choice in self.one_of for regimen in choice.regimens)]
-        if self.second_line is not None:
-            every += self.second_line.regimens
-            every += (regimen for choice in self.second_line.one_of for regimen in choice.regimens)
-        return tuple(dict.fromkeys(regimen.drug for regimen in every))
+        lines = (self, self.second_line) if self.second_line is not None else (self,)
+        return _drugs_of(*lines)
+
+
+@dataclass(frozen=True)
+class LeadIn:
+    """Treatment before randomisation: everyone gets ``regimens``, and one of ``one_of`` where that is not empty; days count from its start.
+
+    It lasts ``weeks``, and randomisation follows at once. Scans are those of the design, and one on its last day, which is the baseline scan. Who has died is
+    not randomised; nor is who has progressed, at a scan or by symptoms, by ``require: no_progression``; nor who has progressed or has had all of this treatment
+    stopped for side effects, by ``require: completed``. Others take their places.
+    """
+
+    regimens: tuple[Regimen, ...]
+    weeks: float
+    one_of: tuple[Alternative, ...] = ()
+    require: Literal["none", "no_progression", "completed"] = "no_progression"
+
+    @property
+    def days(self) -> float:
+        """Its length."""
+        return 7.0 * self.weeks
+
+    @property
+    def drugs(self) -> tuple[str, ...]:
+        """The drugs that people may get, each once, in the order written."""
+        return _drugs_of(self)
+
+
+def _drugs_of(*treatments: Arm | SecondLine | LeadIn) -> tuple[str, ...]:
+    every = [
+        regimen
+        for one in treatments
+        for regimen in (*one.regimens, *(regimen for choice in one.one_of for regimen in choice.regimens))
+    ]
+    return tuple(dict.fromkeys(regimen.drug for regimen in every))
 
 
 @dataclass(frozen=True)
@@ -205,12 +237,14 @@ class Design:
     sources: Mapping[str, str] = field(default_factory=dict)
     analysis: AnalysisPlan | None = None
     biology: Mapping[str, float] = field(default_factory=dict)
+    lead_in: LeadIn | None = None
     source_text: str = field(default="", repr=False, compare=False)
 
     @property
     def drugs(self) -> tuple[str, ...]:
-        """Every drug that some arm may get, each once, in the order written."""
-        return tuple(dict.fromkeys(drug for arm in self.arms for drug in arm.drugs))
+        """Every drug that some arm, or the lead-in, may give, each once, in the order written."""
+        before = () if self.lead_in is None else self.lead_in.drugs
+        return tuple(dict.fromkeys((*(drug for arm in self.arms for drug in arm.drugs), *before)))
 
     def to_yaml(self) -> str:
         """Write the design as YAML that `load_design` reads back to an equal design (``like:`` populations are written out)."""

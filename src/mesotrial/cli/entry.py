@@ -113,7 +113,11 @@ def _show_trial(entry: Entry, design: Design | None, rows: Sequence[PublishedRes
     if design is None:
         out.print(_why_not(entry) or "There is no design to run yet.")
     else:
+        from mesotrial.report.lead_in import lead_in_words
+
         out.print(design.title)
+        if design.lead_in is not None:
+            out.print(f"  Lead-in: {lead_in_words(design.lead_in)}")
         for arm in design.arms:
             choices = [f"{choice.share:.0%} {' + '.join(r.text for r in choice.regimens)}" for choice in arm.one_of]
             parts = [

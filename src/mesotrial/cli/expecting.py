@@ -26,8 +26,8 @@ def expect(design: Design, patients: int, *, quiet: bool) -> Expectation:
         raise RequestError(f"--patients must be from 2 to 100,000, not {patients}")
     opening = f"A quick simulation of {patients} patients an arm; --fast leaves it out"
     with Reporter(opening, quiet=quiet) as reporter:
-        tables = simulate_trial(design, patients_per_arm=patients, progress=reporter.progress).tables
-    return expectation(design, tables)
+        trial = simulate_trial(design, patients_per_arm=patients, progress=reporter.progress)
+    return expectation(design, trial.tables, None if trial.lead_in is None else trial.lead_in.to_dict())
 
 
 def counts(expected: Expectation) -> Table:
@@ -59,6 +59,10 @@ def counts(expected: Expectation) -> Table:
 
 def said(expected: Expectation) -> Iterator[str]:
     """Say when events come, and what a comparison of the arms at the end of the trial can find."""
+    from mesotrial.report.lead_in import lead_in_counts
+
+    if expected.lead_in is not None:
+        yield lead_in_counts(expected.lead_in)
     for events in expected.events:
         quarters = events.by_quarter()
         shown = quarters[:: -(-len(quarters) // 7)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from mesotrial.cli.options import DesignName, JsonFlag, QuietFlag
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mesotrial.catalogue import Arm, Continuous, Design, Regimen
+    from mesotrial.catalogue import Arm, Continuous, Design, LeadIn, Regimen
 
 __all__ = ["register", "timeline"]
 
@@ -74,6 +75,7 @@ def explain(
             "expected": list(expected.arms) if expected else [],
             "contrasts": list(expected.contrasts) if expected else [],
             "looks": list(expected.looks) if expected else [],
+            "lead_in": expected.lead_in if expected else None,
             "events": {one.parameter: one.by_quarter() for one in expected.events} if expected else {},
         }
         print_json(_as_dict(trial) | found | {"misgivings": wrong})
@@ -113,6 +115,8 @@ def timeline(design: Design, weeks: int = 60) -> Iterator[str]:
     yield design.title
     yield _headline(design)
     yield ""
+    if design.lead_in is not None:
+        yield from _before(design.lead_in)
     yield f"{'Week':<{_INDENT}}" + "".join(f"{week:<12}" for week in range(0, weeks, 12)).rstrip()
     for arm in design.arms:
         yield f"{arm.name}: {arm.label}, {arm.n} patients"
@@ -125,6 +129,19 @@ def timeline(design: Design, weeks: int = 60) -> Iterator[str]:
     yield f"{'    scans':<{_INDENT}}{_drawn(days, 'S', None, weeks)}"
 
 
+def _before(lead_in: LeadIn) -> Iterator[str]:
+    """Draw the lead-in, its weeks counted back from randomisation."""
+    weeks = math.ceil(lead_in.weeks)
+    heads = "".join(f"{f'-{week}':<12}" for week in range(weeks, 0, -12)).rstrip()
+    yield f"{'Week':<{_INDENT}}{heads}"
+    yield f"Lead-in: {lead_in.weeks:g} weeks, counted from its start"
+    for share, regimen in _regimens(lead_in):
+        days = regimen.dose_days(lead_in.days)
+        yield f"  {share}{regimen.text}: {_doses(days)}"
+        yield f"{f'    {regimen.drug}':<{_INDENT}}{_drawn(days, '|', None, weeks)}"
+    yield ""
+
+
 def _headline(design: Design) -> str:
     ratio = ":".join(str(part) for part in design.randomisation.ratio)
     arms = f"{len(design.arms)} arms, {ratio}" if len(design.arms) > 1 else "one arm"
@@ -135,8 +152,12 @@ def _headline(design: Design) -> str:
 
 def _words(design: Design) -> Iterator[str]:
     """Say in words what the drawing does not show."""
+    from mesotrial.report.lead_in import lead_in_words
+
     scans, randomisation = design.scans, design.randomisation
     yield ""
+    if design.lead_in is not None:
+        yield f"Lead-in: {lead_in_words(design.lead_in)} Others take the places of the rest. The last day's scan is the baseline scan."
     for arm in design.arms:
         yield f"{arm.name}: {'; '.join(_arm_rules(arm))}."
     if len(design.arms) > 1:
@@ -158,7 +179,7 @@ def _words(design: Design) -> Iterator[str]:
         yield design.notes.strip()
 
 
-def _regimens(arm: Arm) -> Iterator[tuple[str, Regimen]]:
+def _regimens(arm: Arm | LeadIn) -> Iterator[tuple[str, Regimen]]:
     for regimen in arm.regimens:
         yield "", regimen
     for choice in arm.one_of:
@@ -248,16 +269,22 @@ def _as_dict(design: Design) -> dict[str, Any]:
     """Return the design with the days of its doses and scans."""
     from mesotrial.cli.output import plain
 
-    days = {
-        arm.name: [
-            {"share": share.strip(), "regimen": one.text, "dose_days": one.dose_days(_until(arm, design))}
-            for share, one in _regimens(arm)
+    def days_of(treatment: Arm | LeadIn, until: float) -> list[dict[str, Any]]:
+        return [
+            {"share": share.strip(), "regimen": one.text, "dose_days": one.dose_days(until)}
+            for share, one in _regimens(treatment)
         ]
-        for arm in design.arms
-    }
+
+    days = {arm.name: days_of(arm, _until(arm, design)) for arm in design.arms}
+    before = None if design.lead_in is None else days_of(design.lead_in, design.lead_in.days)
     return {
         "design": {**plain(design), "source_text": None},
         "timeline": plain(
-            {"arms": days, "scan_days": design.scans.scan_days(_horizon(design)), "horizon_days": _horizon(design)}
+            {
+                "lead_in": before,
+                "arms": days,
+                "scan_days": design.scans.scan_days(_horizon(design)),
+                "horizon_days": _horizon(design),
+            }
         ),
     }

@@ -40,6 +40,7 @@ _ENDINGS = {"MEDIAN": ", median months", "HR": " hazard ratio", "ANY": ", any gr
 def show_results(design: Design, summary: Mapping[str, Any], *, all_rows: bool) -> None:
     """Print the endpoints of a run: those that are scored or on the patient page; all where asked for, or where there are no such."""
     from mesotrial.report import CONTEXT_OF_USE
+    from mesotrial.report.lead_in import lead_in_counts
 
     everything = summary["endpoints"]
     rows = everything if all_rows else list(_shown(everything)) or everything
@@ -51,6 +52,8 @@ def show_results(design: Design, summary: Mapping[str, Any], *, all_rows: bool) 
     _show_relapse(out, design, summary)
     for line in _legend(rows):
         out.print(line)
+    if lead_in := summary.get("lead_in"):
+        out.print(lead_in_counts(lead_in["trial"]))
     if failed := {code: count for code, count in summary["bank_status_counts"].items() if code != "OK"}:
         counts = ", ".join(f"{count} {code}" for code, count in failed.items())
         out.print(f"Patients whose simulation failed: {counts}", style="bold")

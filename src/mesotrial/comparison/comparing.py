@@ -253,6 +253,7 @@ def _design(base: Design, person: Person, options: Sequence[Option]) -> Design:
         title="Comparison",
         line=person.line,
         population=people,
+        lead_in=None,
         arms=arms,
         randomisation=replace(base.randomisation, ratio=(1,) * len(arms), strata=()),
         censoring="ema",

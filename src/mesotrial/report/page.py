@@ -23,6 +23,7 @@ from mesotrial.report.figure_data import FigureData, figure_data
 from mesotrial.report.figure_files import FILES, FOLDER, write_figure_files
 from mesotrial.report.forest_figure import Forest, compared_arms, forest_figure
 from mesotrial.report.incidence_figure import incidence_figure
+from mesotrial.report.lead_in import lead_in_counts, lead_in_words
 from mesotrial.report.marks import one_hundred
 from mesotrial.report.relapse import relapse_claims, relapse_rows
 from mesotrial.report.response_figures import (
@@ -144,6 +145,8 @@ def _content(
         "unknown": [arm.label for arm in design.arms if arm.name not in shown],
         "known_arms": () if known is None else known.design.arms,
         "tests": test_lines(summary, design),
+        "lead_in": None if design.lead_in is None else lead_in_words(design.lead_in),
+        "lead_in_counts": lead_in_counts(found["trial"]) if (found := summary.get("lead_in")) else "",
         **({} if known is None else _outcomes(known, [row for row in rows if not row.get("exploratory")])),
         "design": design,
         "arm_style": Markup(

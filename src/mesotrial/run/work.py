@@ -188,7 +188,14 @@ class _Work:
         published = (published_results(name), page_figures(name)) if name else ((), {})
         unknown = [self.design.arms[place].name for place in exploratory_arms(self.design)]
         return summarise(
-            self.design, trial.tables, trial.bank, *published, trial.seed, ends=trial.ends, exploratory=unknown
+            self.design,
+            trial.tables,
+            trial.bank,
+            *published,
+            trial.seed,
+            ends=trial.ends,
+            exploratory=unknown,
+            lead_in=trial.lead_in_counts,
         )
 
     def write_tables(self, trial: Trial) -> list[str]:

@@ -74,6 +74,7 @@ class Evaluator:
             arm,
             repr(design.population),
             design.line,
+            design.lead_in,
             design.scans,
             design.censoring,
             design.accrual_months,
@@ -88,10 +89,13 @@ class Evaluator:
 
     def _simulate(self, design: Design, place: int) -> Patients:
         from mesotrial.population import draw_cohort
+        from mesotrial.trial.enrol import enrol
         from mesotrial.trial.records import join_tables
         from mesotrial.trial.simulate import CHUNK, entry_months, simulate_chunk
 
-        parts, draws = [], []
+        parts, draws, numbers = [], [], np.arange(self.size)
+        if design.lead_in is not None:
+            (numbers,), _ = enrol(design, self.model, self.parameters, (self.size,), seed=self.seed, replicate=_BANK)
         for start in range(0, self.size, CHUNK):
             cohort = draw_cohort(
                 design.population,
@@ -100,7 +104,7 @@ class Evaluator:
                 line=design.line,
                 seed=self.seed,
                 replicate=_BANK,
-                numbers=np.arange(start, min(start + CHUNK, self.size)),
+                numbers=numbers[start : start + CHUNK],
             )
             # power depends on how long patients are followed; other objectives look at everybody from the first day on
             shares = cohort.uniforms("enrolment", 1)[:, 0]

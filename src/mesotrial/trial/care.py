@@ -48,6 +48,12 @@ class Care:
         self._again_day = np.full((n, len(self._terms)), np.nan)
         self._again_severe = np.zeros((n, len(self._terms)), dtype=bool)
 
+    def go_on_from(self, before: Care, days: float) -> None:
+        """Take over steroids, and the holds and stops of drugs that are given again, from the care of these patients that began `days` ago."""
+        self.steroids_until = before.steroids_until - days
+        for drug in set(self.stopped) & set(before.stopped):
+            self.stopped[drug], self.held_until[drug] = before.stopped[drug], before.held_until[drug] - days
+
     def may_have(self, drug: str, rows: NDArray[np.int64], day: float) -> NDArray[np.bool_]:
         """Say who of `rows` may have a dose of `drug` on `day`."""
         allowed: NDArray[np.bool_] = ~self.stopped[drug][rows] & (self.held_until[drug][rows] <= day)

@@ -50,7 +50,10 @@ class Clinic:
 
 @dataclass
 class Course:
-    """What happened to each patient of an arm; arrays of shape (n_patients,), days from randomisation, NaN where it did not happen."""
+    """What happened to each patient of an arm; arrays of shape (n_patients,), days from randomisation, NaN where it did not happen.
+
+    `state` is that of the patients still followed at the end.
+    """
 
     plan: ArmPlan
     scan_plan: ScanPlan
@@ -68,6 +71,8 @@ class Course:
     code: NDArray[np.int64]
     second: Response
     second_start: NDArray[np.float64]
+    state: State
+    safety: Safety
     scans: Journal = field(
         default_factory=lambda: Journal(
             "row", "scan", "day", "sum_mm", "nadir_mm", "new_lesion", "volume_ml", "escaped", "code"
@@ -108,14 +113,15 @@ def conduct(
     *,
     cut_day: NDArray[np.float64],
     lost_day: NDArray[np.float64],
+    before: Course | None = None,
 ) -> Course:
     """Take the patients of one arm through the trial, visit by visit.
 
     `state` is the patients' state at randomisation; `cut_day` the day of each patient's data cut and `lost_day` of loss to follow-up, shape (n_patients,).
+    `before` is an earlier treatment of the same patients, whose last visit was on day 0 of this one.
     """
-    visits = _Visits(
-        simulator, state, cohort, plan, scan_plan, toxicities, clinic, np.minimum(cut_day, lost_day), lost_day < cut_day
-    )
+    ends = np.minimum(cut_day, lost_day)
+    visits = _Visits(simulator, state, cohort, plan, scan_plan, toxicities, clinic, ends, lost_day < cut_day, before)
     for start, end in zip(plan.visit_day[:-1], plan.visit_day[1:], strict=True):
         if not visits.anybody():
             break
@@ -137,6 +143,7 @@ class _Visits:
         clinic: Clinic,
         end_day: NDArray[np.float64],
         lost: NDArray[np.bool_],
+        before: Course | None,
     ) -> None:
         n = len(cohort)
         self.simulator, self.state, self.plan, self.scans, self.toxicities, self.clinic = (
@@ -154,7 +161,7 @@ class _Visits:
         self.person = person_risk(cohort.covariates, self.readout)
         self.background = background_per_day(cohort.covariates["age_years"], cohort.covariates["female"])
         self.after_progression = plan.arm.after_progression.death_hazard_factor * np.exp(
-            self._after_progression_log(cohort)
+            self._after_progression_log(cohort, before)
         )
         # death, symptoms, new lesion
         self.threshold = -np.log(
@@ -168,6 +175,9 @@ class _Visits:
         baseline = measured_sum_mm(volume, scan_plan.geometry, scan_plan.reading_error[:, 0])
         nan = np.full(n, np.nan)
         response = Response(baseline, clinic.scans.criteria, clinic.scans.confirmation)
+        self.safety = Safety(cohort, plan, toxicities, clinic)
+        if before is not None:
+            self.safety.go_on_from(before.safety, float(before.plan.visit_day[-1]))
         self.course = Course(
             plan,
             scan_plan,
@@ -185,8 +195,9 @@ class _Visits:
             code=np.zeros(n, dtype=np.int64),
             second=Response(nan.copy(), clinic.scans.criteria, clinic.scans.confirmation),
             second_start=nan.copy(),
+            state=state,
+            safety=self.safety,
         )
-        self.safety = Safety(cohort, plan, toxicities, clinic)
         self.on_second = np.zeros(n, dtype=bool)
         self._trace(np.zeros(1), volume[None, : clinic.traced].T, {}, np.arange(min(clinic.traced, n)))
 
@@ -256,18 +267,27 @@ class _Visits:
         course = self.course
         course.end_day = np.where(np.isnan(course.death_day), course.end_day, course.death_day)
         course.lost &= np.isnan(course.death_day)
+        course.state = self.state
         return course
 
-    def _after_progression_log(self, cohort: Cohort) -> NDArray[np.float64]:
+    def _after_progression_log(self, cohort: Cohort, before: Course | None) -> NDArray[np.float64]:
         """Return the log hazard ratio of death after progression: in first line, chemotherapy follows for those who have not had it."""
-        cytotoxic = [
-            any(effect.on == "cytotoxic" for effect in self.clinic.drugs[regimen.drug].effects)
-            for regimen in self.plan.regimens
-        ]
         # Where the design says what follows, nothing else is assumed to.
-        had = self.plan.given[:, cytotoxic].any(axis=1) | (self.plan.arm.second_line is not None)
+        had = self._chemotherapy(self.plan)
+        if before is not None:
+            np.logical_or(had, self._chemotherapy(before.plan), out=had)
+        if self.plan.arm.second_line is not None:
+            had[:] = True
         first = np.where(had, self.readout["progressed_first_log"], self.readout["progressed_naive_log"])
         return np.where(cohort.covariates["first_line"] > 0, first, 0.0)
+
+    def _chemotherapy(self, plan: ArmPlan) -> NDArray[np.bool_]:
+        """Say who is given a cytotoxic drug by a plan."""
+        cytotoxic = [
+            any(effect.on == "cytotoxic" for effect in self.clinic.drugs[regimen.drug].effects)
+            for regimen in plan.regimens
+        ]
+        return np.asarray(plan.given[:, cytotoxic].any(axis=1))
 
     def _give_doses(self, start: float) -> Doses | None:
         from mesotrial.engine import Doses

@@ -55,6 +55,10 @@ class Marrow:
         found: NDArray[np.float64] = self._cells[:, 4]
         return found
 
+    def count_days_anew(self) -> None:
+        """Make this day 0, from which an episode under way counts too."""
+        self._onset = np.where(np.isnan(self._onset), np.nan, 0.0)
+
     def dose(self, rows: NDArray[np.int64], log_kill: NDArray[np.float64]) -> None:
         """Give a dose that takes exp(-log_kill) of the dividing cells of a patient of average sensitivity."""
         self._cells[rows, 0] *= np.exp(-log_kill * self.sensitivity[rows])

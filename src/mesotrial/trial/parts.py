@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-__all__ = ["NoStore", "Part", "Store", "parts_of"]
+__all__ = ["CHUNK", "NoStore", "Part", "Store", "parts_of"]
+
+CHUNK = 1000
 
 Tables = Mapping[str, "pl.DataFrame"]
 

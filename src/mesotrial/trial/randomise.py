@@ -12,7 +12,9 @@ from mesotrial.population.randomness import uniforms
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["randomise"]
+__all__ = ["NOT_RANDOMISED", "randomise"]
+
+NOT_RANDOMISED = -1
 
 _SMALLEST_BATCH, _LARGEST_BATCH = 256, 4096
 
@@ -27,9 +29,9 @@ def randomise(
 ) -> list[NDArray[np.int64]]:
     """Return the patients' numbers of each arm, shape (size,), ascending.
 
-    Patients present themselves without end, in the order of their numbers; `strata` gives the stratum of each. A block holds about `block` patients, a whole
-    number of times the ratio. Who would go to an arm that is full is not taken into the trial. So an arm's patients are the first of an endless list that
-    depends on no size: a larger trial has the patients of a smaller one, in the same arms, and more.
+    Patients present themselves without end, in the order of their numbers; `strata` gives the stratum of each, negative for who is left out.
+    A block holds about `block` patients, a whole number of times the ratio. Who would go to an arm that is full is not taken into the trial. So an arm's
+    patients are the first of an endless list that depends on no size: a larger trial has the patients of a smaller one, in the same arms, and more.
     """
     places = np.repeat(np.arange(len(sizes)), max(1, block // sum(ratio)) * np.asarray(ratio))
     queues: dict[int, list[int]] = {}
@@ -38,6 +40,8 @@ def randomise(
     while missing:
         numbers = np.arange(number, number + min(max(missing, _SMALLEST_BATCH), _LARGEST_BATCH))
         for patient, stratum in zip(numbers.tolist(), strata(numbers).tolist(), strict=True):
+            if stratum < 0:
+                continue
             queue = queues.setdefault(stratum, [])
             if not queue:
                 order = np.argsort(uniforms(seed, "randomisation", replicate, np.array([drawn]), len(places))[0])

@@ -57,6 +57,16 @@ class Safety:
                     assert log_kill is not None
                     self._log_kill[place] = log_kill * relative_exposure(drug, cohort, plan.dose[:, place])
 
+    def go_on_from(self, before: Safety, days: float) -> None:
+        """Take over from another treatment of these patients that began `days` ago: neutrophils, steroids, and what its drugs have done if given again."""
+        if self._marrow is not None and before._marrow is not None:
+            self._marrow = before._marrow
+            self._marrow.count_days_anew()
+        for drug in set(self._drugs) & set(before._drugs):
+            self._first[drug], self._last[drug] = before._first[drug] - days, before._last[drug] - days
+        self._care.go_on_from(before._care, days)
+        self._toxicities.go_on_from(before._toxicities)
+
     def may_have(self, drug: str, rows: NDArray[np.int64], day: float) -> NDArray[np.bool_]:
         """Say who of `rows` may have a dose of `drug` on `day`: not stopped, not held, and with enough neutrophils for what lowers them."""
         allowed = self._care.may_have(drug, rows, day)

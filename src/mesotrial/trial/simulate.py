@@ -10,25 +10,23 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mesotrial.catalogue.analysis_plan import entry_month
-from mesotrial.catalogue.design import STRATA
-from mesotrial.population import Cohort, ParameterSet, draw_cohort, load_ensemble
-from mesotrial.trial.conduct import OBSERVABLES, Clinic, conduct
-from mesotrial.trial.parts import NoStore, Part, Store, parts_of
+from mesotrial.population import ParameterSet, load_ensemble
+from mesotrial.trial.enrol import enrol
+from mesotrial.trial.lead_in import LeadInCounts, led_in
+from mesotrial.trial.model import Level, Model, build_model, draw, handed_over, settled, translation_inputs
+from mesotrial.trial.parts import CHUNK, NoStore, Part, Store, parts_of
 from mesotrial.trial.plan import plan_arm
-from mesotrial.trial.randomise import randomise
 from mesotrial.trial.records import arm_tables, join_tables
 from mesotrial.trial.scanning import plan_scans
 from mesotrial.trial.tables import DAYS_PER_MONTH
-from mesotrial.trial.toxicity import Term, Toxicities
+from mesotrial.trial.treat import treat
 
 if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from mesotrial.biology import Assembly
-    from mesotrial.catalogue import Design, Drug
-    from mesotrial.engine import Simulator, State
-    from mesotrial.trial.plan import ArmPlan
+    from mesotrial.catalogue import Design
+    from mesotrial.population import Cohort
 
 __all__ = [
     "BANK_PER_ARM",
@@ -44,28 +42,12 @@ __all__ = [
 ]
 
 BANK_PER_ARM = 2000
-CHUNK = 1000
-_RUN_IN_DAYS = 150.0
 _TRACED = 6
 _TRIAL, _BANK, _LOW, _HIGH = 0, 1, 2, 3
 _WORDS = ("Trial", "Bank", "Low end of what is not known", "High end of what is not known")
 _DAYS_PER_YEAR = 365.25
-_IMMUNE_STATES = ("cd8_circulating", "cd8_tumour", "cd8_exhausted", "antigen")
-_RTOL = 1e-5
 
 Progress = Callable[[int, int, str], None]
-Level = Literal["low", "middle", "high"]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A design's compiled model and the drugs it holds."""
-
-    assembly: Assembly
-    drugs: tuple[Drug, ...]
-    simulator: Simulator
-    concentrations: Mapping[str, str]
-    seconds: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -84,6 +66,8 @@ class Trial:
         Seconds by step.
     reused
         Patients of parts that a store had already.
+    lead_in, bank_lead_in
+        What became of those who began the lead-in, of the trial and of the bank; None where the design has none.
 
     """
 
@@ -98,6 +82,15 @@ class Trial:
     timings: Mapping[str, float] = field(default_factory=dict)
     reused: int = 0
     ends: tuple[Mapping[str, pl.DataFrame], ...] = ()
+    lead_in: LeadInCounts | None = None
+    bank_lead_in: LeadInCounts | None = None
+
+    @property
+    def lead_in_counts(self) -> dict[str, dict[str, float]] | None:
+        """What became of those who began the lead-in, as plain values, by `trial` and `bank`."""
+        if self.lead_in is None or self.bank_lead_in is None:
+            return None
+        return {"trial": self.lead_in.to_dict(), "bank": self.bank_lead_in.to_dict()}
 
 
 def simulate_trial(
@@ -141,9 +134,16 @@ def simulate_trial(
     began = time.perf_counter()
     store = store or NoStore()
     done, reused, results = 0, 0, []
+    lead_ins = []
     for group in groups:
         parts = []
-        for arm, numbers in enumerate(_enrolled(design, model, sets, group.sizes, seed, group.people)):
+        if design.lead_in is not None:
+            report(done, total, f"{_WORDS[group.number]}: the lead-in, to find who is randomised")
+        enrolled, lead_in = enrol(
+            design, model, sets, group.sizes, seed=seed, replicate=group.people, level=group.level
+        )
+        lead_ins.append(lead_in)
+        for arm, numbers in enumerate(enrolled):
             if not group.has(arm):
                 continue
             for part, kept in parts_of(group.number, arm, numbers, store, CHUNK):
@@ -175,6 +175,8 @@ def simulate_trial(
         {**model.seconds, "simulate": time.perf_counter() - began},
         reused,
         ends,
+        lead_ins[0],
+        lead_ins[-3 if open_arms else -1],
     )
 
 
@@ -203,7 +205,8 @@ def exploratory_arms(design: Design) -> tuple[int, ...]:
     from mesotrial.catalogue import load_drug
 
     unknown = {name for name in design.drugs if load_drug(name).exploratory}
-    return tuple(place for place, arm in enumerate(design.arms) if unknown & set(arm.drugs))
+    before = set() if design.lead_in is None else unknown & set(design.lead_in.drugs)
+    return tuple(place for place, arm in enumerate(design.arms) if before or unknown & set(arm.drugs))
 
 
 def _completed(
@@ -216,74 +219,10 @@ def _completed(
     return {name: pl.concat([end[name], whole[name].filter(~pl.col("TRT01P").is_in(there))]) for name in whole}
 
 
-def build_model(design: Design, parameters: Sequence[ParameterSet], *, threads: int | None = None) -> Model:
-    """Assemble and compile the model for all drugs of a design: one model, the union of its arms."""
-    from mesotrial.biology import assemble
-    from mesotrial.catalogue import load_drug
-    from mesotrial.engine import compile_model
-
-    began = time.perf_counter()
-    drugs = tuple(load_drug(name) for name in design.drugs)
-    steroids = any(arm.stop_rules.steroid_blunting > 0 for arm in design.arms)
-    assembly = assemble(drugs, ("steroids",) if steroids else ())
-    antibodies = {drug.name for drug in drugs if drug.pk is not None and drug.pk.model == "antibody"}
-    concentrations = {drug: name for drug, name in assembly.concentrations.items() if drug in antibodies}
-    cohort = _draw(design, drugs, parameters, seed=0, replicate=_TRIAL, numbers=np.arange(1))
-    flags = [flag for flags in assembly.flags.values() for flag in flags]
-    inputs = ("tumour_clock", *cohort.inputs, *flags, *(f"translation_{name}" for name in assembly.translation))
-    inputs += ("steroid_blunting",) if steroids else ()
-    inputs += tuple(name for name in design.biology if name not in inputs)
-    assembled = time.perf_counter()
-    simulator = compile_model(
-        assembly.sbml,
-        observables=(*OBSERVABLES, *_IMMUNE_STATES, *concentrations.values()),
-        inputs=inputs,
-        dosed=(
-            *(state for states in assembly.dosed.values() for state in states),
-            *(("steroids",) if steroids else ()),
-        ),
-        rtol=_RTOL,
-        threads=threads,
-    )
-    seconds = {"assemble": assembled - began, "compile": time.perf_counter() - assembled}
-    return Model(assembly, drugs, simulator, concentrations, seconds)
-
-
-def _draw(
-    design: Design,
-    drugs: Sequence[Drug],
-    parameters: Sequence[ParameterSet],
-    *,
-    seed: int,
-    replicate: int,
-    numbers: NDArray[np.int64],
-) -> Cohort:
-    return draw_cohort(
-        design.population, parameters, drugs, line=design.line, seed=seed, replicate=replicate, numbers=numbers
-    )
-
-
-def _enrolled(
-    design: Design, model: Model, parameters: Sequence[ParameterSet], sizes: Sequence[int], seed: int, replicate: int
-) -> list[NDArray[np.int64]]:
-    """Return the numbers of each arm's patients; memory does not grow with what a patient carries."""
-
-    def strata(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        stratum = np.zeros(len(numbers), dtype=np.int64)
-        if design.randomisation.strata:
-            people = _draw(design, model.drugs, parameters, seed=seed, replicate=replicate, numbers=numbers)
-            for name in design.randomisation.strata:
-                stratum = 2 * stratum + people.covariates[STRATA[name]].astype(np.int64)
-        return stratum
-
-    ratio = design.randomisation.ratio if len(set(sizes)) > 1 else [1] * len(sizes)
-    return randomise(strata, sizes, ratio, design.randomisation.block, seed, replicate)
-
-
 def _simulate_part(
     design: Design, part: Part, seed: int, model: Model, parameters: Sequence[ParameterSet], group: _Group
 ) -> dict[str, pl.DataFrame]:
-    cohort = _draw(design, model.drugs, parameters, seed=seed, replicate=group.people, numbers=part.numbers)
+    cohort = draw(design, model.drugs, parameters, seed=seed, replicate=group.people, numbers=part.numbers)
     cohort = replace(cohort, inputs={**cohort.inputs, **translation_inputs(model, len(cohort), group.level)})
     # Enrolment is in no order of the numbers, so that nobody's month depends on how many there are.
     enrolment = entry_months(design, cohort.uniforms("enrolment", 1)[:, 0])
@@ -309,8 +248,10 @@ def simulate_chunk(
     *,
     traced: int = _TRACED,
 ) -> dict[str, pl.DataFrame]:
-    """Simulate some patients of one arm and return their tables; the first `traced` with their course over time."""
-    from mesotrial.catalogue import TOXICITY_FRAILTY_SD, background_toxicity
+    """Simulate some patients of one arm and return their tables; the first `traced` with their course over time.
+
+    Where the design has a lead-in, `cohort` are people who are randomised after it (`enrol`).
+    """
     from mesotrial.engine import ResultCode
 
     # One horizon for everybody, so that the visits do not depend on who is simulated together.
@@ -319,63 +260,13 @@ def simulate_chunk(
     plan = plan_arm(design.arms[arm], cohort, horizon)
     rate = design.arms[arm].stop_rules.dropout_per_year / _DAYS_PER_YEAR
     lost_day = -np.log(cohort.uniforms("drop-out", 1)[:, 0]) / rate if rate > 0 else np.full(len(cohort), np.inf)
-    terms = [Term("", one) for one in background_toxicity()]
-    given = {regimen.drug for regimen in plan.regimens}
-    terms += [Term(drug.name, one) for drug in model.drugs if drug.name in given for one in drug.toxicity]
-    course = conduct(
-        model.simulator,
-        _settled(design, model, cohort, plan),
-        cohort,
-        plan,
-        plan_scans(design.scans, cohort, horizon),
-        Toxicities(terms, cohort, TOXICITY_FRAILTY_SD),
-        Clinic(
-            design.scans,
-            model.assembly.enters,
-            dict(model.concentrations),
-            {drug.name: drug for drug in model.drugs},
-            traced,
-            blunts=design.arms[arm].stop_rules.steroid_blunting > 0,
-        ),
-        cut_day=cut_day,
-        lost_day=lost_day,
-    )
+    before = led_in(design, model, cohort)
+    if before is None:
+        state = settled(design, model, cohort, plan)
+    else:
+        state = handed_over(design, model, cohort, plan, before.state)
+    course = treat(
+        design, model, cohort, state, plan, plan_scans(design.scans, cohort, horizon),
+        cut_day=cut_day, lost_day=lost_day, traced=traced, before=before,
+    )  # fmt: skip
     return arm_tables(design, arm, cohort, course, enrolment_month, [code.name for code in ResultCode])
-
-
-def _settled(design: Design, model: Model, cohort: Cohort, plan: ArmPlan) -> State:
-    """Return the patients at randomisation: the immune system settled for 150 days beside a tumour held still."""
-    simulator = model.simulator
-    columns = {**translation_inputs(model, len(cohort), "middle"), **cohort.inputs, **_flags(model, plan)}
-    columns["steroid_blunting"] = np.full(len(cohort), plan.arm.stop_rules.steroid_blunting)
-    columns |= {name: np.full(len(cohort), value) for name, value in design.biology.items()}
-    table = np.stack(
-        [np.zeros(len(cohort)) if name == "tumour_clock" else columns[name] for name in simulator.inputs], axis=1
-    )
-    settled = simulator.advance(simulator.start(table), until=_RUN_IN_DAYS)
-    initial = simulator.observe(settled, _IMMUNE_STATES)
-    table[:, simulator.inputs.index("tumour_clock")] = 1.0
-    return simulator.start(table, initial=initial)
-
-
-def translation_inputs(model: Model, n: int, level: Level) -> dict[str, NDArray[np.float64]]:
-    """Return the human-translation factors of the model's drugs at one level, one value a patient."""
-    factors = {drug.translation.name: drug.translation for drug in model.drugs if drug.translation is not None}
-    return {f"translation_{name}": np.full(n, getattr(one, level)) for name, one in factors.items()}
-
-
-def _flags(model: Model, plan: ArmPlan) -> dict[str, NDArray[np.float64]]:
-    """Return the regimen flags of each patient: 1 where the regimens given together are those a drug's model names."""
-    flags = {}
-    for drug in model.drugs:
-        if drug.pk is None:
-            continue
-        for flag in drug.pk.flags:
-            values = np.zeros(len(plan.given))
-            for line in (plan.in_line(second=False), plan.in_line(second=True)):
-                for combination in np.unique(line, axis=0):
-                    together = [regimen for regimen, on in zip(plan.regimens, combination, strict=True) if on]
-                    if flag.holds(together) and any(regimen.drug == drug.name for regimen in together):
-                        values[(line == combination).all(axis=1)] = 1.0
-            flags[f"{drug.symbol}_{flag.name}"] = values
-    return flags

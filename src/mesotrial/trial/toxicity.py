@@ -117,6 +117,11 @@ class Toxicities:
         self._kernel_of = np.array([self._kernels.index(one) for one in kernels])
         self._pool = {kernel: np.zeros(n) for kernel in self._kernels if kernel.driver == "dose"}
 
+    def go_on_from(self, before: Toxicities) -> None:
+        """Take over the autoreactive activation, and the doses whose events are still to come, of drugs that these patients had before."""
+        self._activation |= {drug: level for drug, level in before._activation.items() if drug in self._activation}
+        self._pool |= {kernel: level for kernel, level in before._pool.items() if kernel in self._pool}
+
     def interval(self, rows: NDArray[np.int64], start: float, end: float, exposure: Exposure) -> AdverseEvents:
         """Advance the patients `rows` from `start` to `end` and return what begins in between."""
         kernels = [self._days(kernel, rows, start, end, exposure) for kernel in self._kernels]
