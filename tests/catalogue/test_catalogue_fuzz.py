@@ -29,6 +29,7 @@ arms:
 randomisation: {ratio: [2, 1], strata: [histology], block: 6}
 scans: {every_weeks: "6 to 52w then 12"}
 follow_up_months: 24
+lead_in: {weeks: 20, require: completed, regimens: [pemetrexed 500 mg/m2 IV over 10 min q3w x 4]}
 """
 COUNT = int(os.environ.get("MESOTRIAL_FUZZ", "10000"))
 SLOWEST_SECONDS = 5.0

@@ -60,7 +60,7 @@ def test_the_schema_describes_it() -> None:
     [
         ("weeks: 15", "weeks: 0", "lead_in.weeks", "more than 0"),
         ("weeks: 15", "weeks: 9", "lead_in.regimens[0]", "last dose on day 63"),
-        ("weeks: 15", "week: 15", "lead_in.week", "did you mean weeks"),
+        ("weeks: 15", "weeks: 15\n  week: 3", "lead_in.week", "did you mean weeks"),
         ("  weeks: 15\n", "", "lead_in.weeks", "is missing"),
         ("weeks: 15", "weeks: fifteen", "lead_in.weeks", "must be a number"),
         ("weeks: 15", "weeks: 15\n  require: response", "lead_in.require", "'no_progression'"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["enrol"]
 
-_MOST_TRIED, _LEAST_SHARE = 20_000, 0.01
+_MOST_TRIED, _LEAST_SHARE = 20_000, 0.05
 
 
 def enrol(
@@ -41,7 +41,7 @@ def enrol(
 
     Memory does not grow with what a patient carries. A number is a person for good: who is not randomised leaves a gap, and others keep their draws.
 
-    Raises `CatalogueError` where hardly anybody is randomised: fewer than 1 % of 20,000.
+    Raises `CatalogueError` where hardly anybody is randomised: fewer than 5 % of 20,000.
     """
     people = _People(design, model, parameters, seed, replicate, level)
     ratio = design.randomisation.ratio if len(set(sizes)) > 1 else [1] * len(sizes)
