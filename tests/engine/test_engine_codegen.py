@@ -46,7 +46,7 @@ expressions = st.recursive(leaves, extend, max_leaves=12)
 
 
 V = SimpleNamespace(
-    **{name: getattr(np, name) for name in ("where", "exp", "log", "sqrt", "tanh")},
+    **{name: getattr(np, name) for name in ("where", "exp", "log", "sqrt", "tanh", "sin", "cos", "floor")},
     **dict.fromkeys(("power", "real_power", "whole_power"), np.power),
     LANES=LANES,
     opposite=np.logical_not,
@@ -59,13 +59,18 @@ V = SimpleNamespace(
 """what `vectors` does, on arrays of one number a lane"""
 
 
+def as_python(source):
+    """Return the functions of a generated source, to run without Numba."""
+    source = source.replace("from numba import njit", "def njit(*_, **__):\n    return lambda f: f")
+    space = {"V": V}
+    exec(source.replace("from mesotrial.engine import vectors as V\n", ""), space)
+    return space
+
+
 def run_generated(model, observables, parameters, values, time):
     """Return the observables and the slopes, these of a patient in the lane before the last."""
     source, layout = generate(model, observables, INPUTS, ("y",))
-    source = source.replace("from numba import njit", "def njit(*_, **__):\n    return lambda f: f")
-    source = source.replace("from mesotrial.engine import vectors as V\n", "")
-    space = {"V": V}
-    exec(source, space)
+    space = as_python(source)
     derived, initial = np.empty((1, layout["n_derived"])), np.empty((1, len(layout["states"])))
     space["start"](parameters, derived, initial)
     out = np.empty((len(observables), 1))

@@ -48,6 +48,7 @@ class CudaBackend(NumbaBackend):
         atol: float | Mapping[str, float],
         max_steps: int,
         threads: int | None,
+        method: str,
     ) -> None:
         """See `compile_model`.
 
@@ -62,10 +63,10 @@ class CudaBackend(NumbaBackend):
             from mesotrial.engine.sbml import load_model
 
             model = load_model(model)
-        super().__init__(model, observables, inputs, dosed, rtol, atol, max_steps, threads, "tsit5")
+        super().__init__(model, observables, inputs, dosed, rtol, atol, max_steps, threads, method)
         from mesotrial.engine.codegen import generate
 
-        source, layout = generate(model, observables, inputs, dosed, cuda=True)
+        source, layout = generate(model, observables, inputs, dosed, method, cuda=True)
         space: dict[str, Any] = {"__name__": "mesotrial_cuda_kernel", "DESK": layout["desk"]}
         exec(compile(source + _KERNEL, "cuda_kernel.py", "exec"), space)  # written by `codegen`
         self._launch = space["launch"]

@@ -1,6 +1,7 @@
 """The Jacobian of the right-hand side, exact, through the algebra by the chain rule."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import sympy
 from sympy import Expr, Symbol
@@ -11,12 +12,28 @@ from mesotrial.engine.model import TIME
 _STEPS = (sympy.floor, sympy.ceiling, sympy.sign)
 
 
-def jacobian(
-    fluid: Mapping[Symbol, Expr], rates: Sequence[Expr], states: Sequence[Symbol]
-) -> tuple[dict[Symbol, Expr], dict[tuple[int, int], Expr], dict[int, Expr]]:
-    """Return definitions, the entries d rate i / d state j that are not 0, and those of d rate i / d time.
+@dataclass(frozen=True)
+class Slopes:
+    """The derivatives of the rates that are not 0."""
 
-    fluid: the algebra in evaluation order. The definitions are `fluid` and its own derivatives, which the entries use.
+    definitions: dict[Symbol, Expr]
+    """the algebra and its own derivatives, which the others use"""
+    entries: dict[tuple[int, int], Expr]
+    """of rate i by state j"""
+    by_time: dict[int, Expr]
+    """of rate i"""
+
+    def each(self, change: Callable[[Expr], Expr]) -> "Slopes":
+        """Return the same with `change` made to every expression."""
+        return Slopes(
+            {name: change(e) for name, e in self.definitions.items()},
+            {place: change(e) for place, e in self.entries.items()},
+            {i: change(e) for i, e in self.by_time.items()},
+        )
+
+
+def jacobian(fluid: Mapping[Symbol, Expr], rates: Sequence[Expr], states: Sequence[Symbol]) -> Slopes:
+    """Return the derivatives of `rates` by `states` and time, `fluid` being the algebra in evaluation order.
 
     Raises:
         ModelError: a formula that has no derivative here, such as a factorial of a state.
@@ -42,7 +59,7 @@ def jacobian(
                 by_time[i] = slope
             else:
                 entries[i, column[direction]] = slope
-    return definitions, entries, by_time
+    return Slopes(definitions, entries, by_time)
 
 
 def _slopes(

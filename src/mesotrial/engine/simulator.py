@@ -38,8 +38,8 @@ def compile_model(
     receive doses. atol: one number, or one per state by name (states not named: 1e-9). max_steps: per patient and
     advance. threads: how many to use, by default all that the process may use; results do not depend on it. method: of
     the compiled backend: Tsit5 (explicit, of order 5), Rodas4P (Rosenbrock, of order 4, for stiff models), or Tsit5 that
-    goes over to Rodas4P while a patient's problem is stiff. backend: compiled for the processor, for an NVIDIA GPU (Tsit5
-    alone), or the slow and readable twin.
+    goes over to Rodas4P while a patient's problem is stiff. backend: compiled for the processor, for an NVIDIA GPU, or the
+    slow and readable twin.
 
     Raises:
         ModelError: a name that the model does not have, a constant without a value, or `cuda` without a GPU.
@@ -50,8 +50,6 @@ def compile_model(
         raise ValueError(f"rtol must be positive and threads at least 1, not {rtol} and {threads}")
     if method not in ("tsit5", "rosenbrock", "auto"):
         raise ValueError(f"method must be tsit5, rosenbrock or auto, not {method}")
-    if backend == "cuda" and method != "tsit5":
-        raise ValueError(f'backend="cuda" has the method tsit5 alone, not {method}')
     built: Backend
     if isinstance(model, Path) or (isinstance(model, str) and ("\n" not in model or backend == "reference")):
         from mesotrial.engine.sbml import load_model
@@ -64,7 +62,7 @@ def compile_model(
     elif backend == "cuda":
         from mesotrial.engine.cuda_backend import CudaBackend
 
-        built = CudaBackend(model, observables, inputs, dosed, rtol, atol, max_steps, threads)
+        built = CudaBackend(model, observables, inputs, dosed, rtol, atol, max_steps, threads, method)
     else:
         from mesotrial.engine.numba_backend import NumbaBackend
 

@@ -51,7 +51,7 @@ class State:
     derived: Floats
     """(n, n_derived): what depends on parameters alone, computed once"""
     step_days: Floats
-    """(n,) the step size to try next; 0 before the first step"""
+    """(n,) the step size to try next; 0 before the first step, negative where `auto` is to try it as a stiff one"""
     code: npt.NDArray[np.int8]
     """(n,) of ResultCode"""
     steps: npt.NDArray[np.int64]
