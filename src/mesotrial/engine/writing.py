@@ -93,12 +93,11 @@ class Writer:
         targets = {f"V.store(w, E + {matrix.slots[place]} * LANES, {{}})": -e for place, e in slopes.entries.items()}
         targets |= {f"V.store(w, FT + {i} * LANES, {{}})": e for i, e in slopes.by_time.items()}
         number = {place: f"r{k}" for k, place in enumerate(slopes.entries)}
-        fastest = "0.0 * t"
-        for i, j in slopes.entries:
-            if i <= j and (j, i) in number:
-                fastest = f"V.most({fastest}, V.magnitude({number[i, j]} * {number[j, i]}))"
+        loops = [f"V.magnitude({number[i, j]} * {number[j, i]})" for i, j in number if i <= j and (j, i) in number]
         body = self._body(slopes.definitions, targets, self._in_lanes("Y"), style=LanePrinter)
-        body = ["t = V.load(w, T)", *body, f"V.store(w, FASTEST, {fastest})"]
+        body = ["t = V.load(w, T)", *body, "f0 = 0.0 * t"]
+        body += [f"f{k + 1} = V.most(f{k}, {loop})" for k, loop in enumerate(loops)]
+        body.append(f"V.store(w, FASTEST, f{len(loops)})")
         if length(matrix) > LONGEST:
             head = f"FIRST, DIAGONAL, COLUMN, ACROSS, FILLED = tables({sorted(matrix.given)}, N_STATES)"
             head = "from mesotrial.engine.factors import tables\n\n" + head
