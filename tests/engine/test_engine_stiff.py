@@ -285,7 +285,7 @@ def test_loops_for_large_models_do_as_straight_code(monkeypatch):
     monkeypatch.setattr("mesotrial.engine.writing.LONGEST", 0)
     monkeypatch.setattr("mesotrial.engine.numba_backend._generator", lambda: "loops")  # another kernel in the cache
     _, loops = run(text, until, "rosenbrock", list(expected))
-    assert abs(loops.steps[0] - straight.steps[0]) <= 2
+    assert loops.steps[0] == pytest.approx(straight.steps[0], rel=0.05)  # rounding decides a rejection or two
     assert loops.values == pytest.approx(straight.values, rel=1e-6)
 
 
