@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_engine_codegen import LANES, V, as_python
@@ -363,6 +364,12 @@ def test_bit_equal_from_any_resume_point(mixed):
 def test_misuse_is_named():
     with pytest.raises(ValueError, match="method must be tsit5, rosenbrock or auto, not euler"):
         compile_model("x = 1; x' = -x;\n", observables=["x"], method="euler")
+
+
+def test_a_power_has_its_derivative_at_0():
+    a, n = (sympy.Symbol(name, real=True) for name in "an")
+    slopes = jacobian({}, [a**n / (1 + a**n)], [a])
+    assert slopes.entries[0, 0].subs({n: 1.7, a: 0.0}) == 0
 
 
 def test_a_formula_without_a_derivative():

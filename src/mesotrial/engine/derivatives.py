@@ -83,6 +83,8 @@ def _partial(expression: Expr, name: Symbol) -> Expr:
         expression = expression.rewrite(sympy.Piecewise)
     flat = {step: sympy.Dummy(real=True) for step in expression.atoms(*_STEPS)}
     slope = expression.xreplace(flat).diff(name).xreplace({dummy: step for step, dummy in flat.items()})
+    if any(not power.exp.is_number for power in slope.atoms(sympy.Pow)):
+        slope = sympy.powsimp(slope, combine="exp")  # n x^(n - 1) for n x^n / x, which is 0 / 0 at x = 0
     if slope.has(sympy.Derivative, sympy.polygamma, sympy.DiracDelta):
         raise ModelError(f'{expression} has no derivative by {name} here: use method="tsit5"')
     return slope
