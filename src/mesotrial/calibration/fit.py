@@ -1,8 +1,9 @@
-"""The posterior: an ensemble smoother with multiple data assimilation (ES-MDA), and an emulator learnt from its evaluations (`refine`).
+"""The posterior: an ensemble smoother with multiple data assimilation (ES-MDA) finds the region, iterated posterior linearisation (`centre`) places the draws.
 
 Emerick AA, Reynolds AC. Comput Geosci 2013;55:3-15: an ensemble drawn from the prior is moved to the data in a few steps, each with the data's errors
 inflated by alpha (the sum of 1/alpha is 1), by the covariances that the ensemble itself shows between parameters and predictions. No gradients, every
-evaluation independent of the others, and what the data do not inform keeps its prior.
+evaluation independent of the others, and what the data do not inform keeps its prior. A hundred members leave chance in those covariances, and their mean
+beside the data: that is what the linearisation mends.
 """
 
 from __future__ import annotations
@@ -16,20 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mesotrial.calibration.centre import DAMPING, Cloud, balanced_normals, fit_linear, misfit, shifts
 from mesotrial.calibration.forward import evaluate, start_worker
 from mesotrial.calibration.free import Free, load_free
-from mesotrial.calibration.refine import learn, sample
 from mesotrial.calibration.targets import Target, covariance, load_targets, refuse_validation
 
 if TYPE_CHECKING:
+    from multiprocessing.pool import Pool
+
     from numpy.typing import NDArray
 
 __all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
-_TRUST = (0.1, 0.5, 1.0, 1.0, 1.0)  # weight of each step's evaluations in the emulator: the prior's lie far out
-# Rounds of the emulator: how much the arms without immunotherapy count, because everything else rests on them.
-_BASIS_WEIGHTS = (2.0,)
+ROUNDS = 4  # of the linearisation
+_CROWD = 4  # patients of an evaluation that serves all draws, relative to those of one that serves one
+_BASIS_WEIGHT = 2.0  # how much the arms without immunotherapy count, because everything else rests on them
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
@@ -48,11 +51,11 @@ class Calibration:
     free, targets
         What was moved, and to what.
     prior, posterior
-        Scores in SDs of the priors, shape (n_members, n_free).
+        Scores in SDs of the priors, each (n_draws, n_free).
     predicted
-        The targets' simulated values of the prior and of the posterior, each (n_members, n_targets), on the scoring scale.
-    emulator_error
-        What the emulator missed of the posterior's simulated means, shape (n_targets,), in the targets' SDs.
+        The targets' simulated values of the prior and of the posterior, each (n_draws, n_targets), on the scoring scale.
+    slope
+        Derivatives of the mean predictions by the scores, shape (n_targets, n_free).
 
     """
 
@@ -61,7 +64,7 @@ class Calibration:
     prior: NDArray[np.float64]
     posterior: NDArray[np.float64]
     predicted: tuple[NDArray[np.float64], NDArray[np.float64]]
-    emulator_error: NDArray[np.float64]
+    slope: NDArray[np.float64]
 
     def z(self) -> NDArray[np.float64]:
         """Return the score's z of each target at the posterior mean of the predictions, shape (n_targets,)."""
@@ -73,64 +76,102 @@ class Calibration:
 def calibrate(
     folder: str | Path,
     *,
-    members: int = 160,
-    patients_per_arm: int = 500,
+    members: int = 100,
+    draws: int = 200,
+    patients_per_arm: int = 400,
     seed: int = 1,
     processes: int | None = None,
     free: tuple[Free, ...] | None = None,
     targets: tuple[Target, ...] | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
-    """Fit the free quantities to the targets, and return prior and posterior ensembles.
+    """Fit the free quantities to the targets, and return prior and posterior draws.
 
-    Every evaluation is kept in `folder` as soon as it is done: an interrupted calibration goes on where it stopped, and gives the same result. `progress` is
-    called with (evaluations done, evaluations in all, what is being done).
+    `members` of the smoother's ensemble; `draws` of the posterior; `patients_per_arm` of an evaluation. Every evaluation is kept in `folder` as soon as it is
+    done: an interrupted calibration goes on where it stopped, and gives the same result. `progress` is called with (evaluations done, evaluations in all, what
+    is being done).
 
     Raises `FolderError` where the folder holds a calibration with other settings, `RefusedTargetError` for a target of a trial kept for validation.
     """
-    from iterative_ensemble_smoother import ESMDA
-
     free, targets = free or load_free(), targets or load_targets()
     refuse_validation(targets)
-    store = _Store(Path(folder), _settings(free, targets, members, patients_per_arm, seed))
-    report = progress or (lambda done, total, message: None)
-    steps = len(ALPHAS) + 1 + len(_BASIS_WEIGHTS)
-    total = members * steps
-    data, errors = np.array([one.value for one in targets]), covariance(targets)
-    smoother = ESMDA(errors, data, alpha=np.array(ALPHAS), seed=seed)
-    prior = np.random.default_rng(seed).standard_normal((members, len(free)))
-    scores, tried, predicted = prior.copy(), [], []
-    emulated = np.zeros(len(targets))
+    store = _Store(Path(folder), _settings(free, targets, members, draws, patients_per_arm, seed))
+    total = len(ALPHAS) * members + ROUNDS * (1 + len(free) + len(DAMPING)) + draws
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, initializer=start_worker, initargs=(free, targets, patients_per_arm)) as pool:
-        for step in range(steps):
-            known = store.of(step)
-            tasks = [
-                (step, member, scores[member], 100 * seed + step) for member in range(members) if member not in known
-            ]
-            report(step * members + len(known), total, f"Step {step + 1} of {steps}")
-            for _, member, values in pool.imap_unordered(evaluate, tasks):
-                store.keep(step, member, values)
-                known[member] = values
-                report(step * members + len(known), total, f"Step {step + 1} of {steps}")
-            tried.append(scores)
-            predicted.append(_defined(np.array([known[member] for member in range(members)], dtype=float)))
-            if step < len(ALPHAS):
-                smoother.prepare_assimilation(Y=predicted[-1].T.copy())
-                scores = smoother.assimilate_batch(X=scores.T.copy()).T
-            elif step < steps - 1:
-                weights = np.repeat(_TRUST[: step + 1], members)
-                emulator = learn(np.concatenate(tried), np.concatenate(predicted), weights)
-                scores = sample(
-                    emulator,
-                    data,
-                    covariance(targets, _BASIS_WEIGHTS[step - len(ALPHAS)]),
-                    members,
-                    np.random.default_rng([seed, 1]),
-                )
-                emulated = emulator(scores).mean(axis=0)
-    missed = (predicted[-1].mean(axis=0) - emulated) / np.array([one.sd for one in targets])
-    return Calibration(free, targets, prior, scores, (predicted[0], predicted[-1]), missed)
+    with context.Pool(processes, initializer=start_worker, initargs=(free, targets)) as pool:
+        evaluator = _Evaluator(store, pool, total, progress or (lambda done, total, message: None))
+        prior = np.random.default_rng(seed).standard_normal((members, len(free)))
+        scores, first = _smooth(evaluator, prior, targets, patients_per_arm, seed)
+        cloud, slope = _place(evaluator, scores, targets, draws, _CROWD * patients_per_arm, seed)
+        single = [one[None, :] for one in cloud.draws]
+        last = _defined(evaluator("Posterior", single, patients_per_arm, 100 * seed + 99))
+    return Calibration(free, targets, prior, cloud.draws, (first, last), slope)
+
+
+def _smooth(
+    evaluate_all: _Evaluator, prior: NDArray[np.float64], targets: tuple[Target, ...], patients: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ensemble after the smoother, and the predictions of the prior."""
+    from iterative_ensemble_smoother import ESMDA
+
+    data = np.array([one.value for one in targets])
+    smoother = ESMDA(covariance(targets), data, alpha=np.array(ALPHAS), seed=seed)
+    scores, first = prior.copy(), None
+    for step in range(len(ALPHAS)):
+        # Each step has patients of its own, so that the chance of one group is not fitted.
+        single = [one[None, :] for one in scores]
+        predicted = _defined(evaluate_all(f"Smoother {step + 1}", single, patients, 100 * seed + step))
+        first = predicted if first is None else first
+        smoother.prepare_assimilation(Y=predicted.T.copy())
+        scores = smoother.assimilate_batch(X=scores.T.copy()).T
+    assert first is not None
+    return scores, first
+
+
+def _place(
+    evaluate_all: _Evaluator,
+    ensemble: NDArray[np.float64],
+    targets: tuple[Target, ...],
+    draws: int,
+    patients: int,
+    seed: int,
+) -> tuple[Cloud, NDArray[np.float64]]:
+    """Return the posterior by iterated linearisation from the smoother's ensemble, and the last derivatives."""
+    data, errors = np.array([one.value for one in targets]), covariance(targets, _BASIS_WEIGHT)
+    centre = np.clip(ensemble.mean(axis=0), -2.0, 2.0)
+    normal = balanced_normals(draws, len(centre), seed)
+    cloud = Cloud(centre, ensemble - ensemble.mean(axis=0))
+    for step in range(ROUNDS):
+        at = 100 * seed + 10 + step
+        name = f"Linearisation {step + 1}"
+        clouds = [cloud.draws, *(cloud.draws + one for one in shifts(cloud.centre))]
+        values = evaluate_all(f"{name}, slopes", clouds, patients, at)
+        fit = fit_linear(cloud.centre, values[0], values[1:], data, errors)
+        tried = [Cloud(cloud.centre + one, normal @ fit.root.T) for one in fit.steps]
+        found = evaluate_all(f"{name}, steps", [one.draws for one in tried], patients, at)
+        costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]
+        cloud = tried[int(np.argmin(costs))]
+    return cloud, fit.slope
+
+
+class _Evaluator:
+    """Evaluates lists of parameter sets in a pool, those that the store does not know yet."""
+
+    def __init__(self, store: _Store, pool: Pool, total: int, report: Progress) -> None:
+        self.store, self.pool, self.total, self.report, self.done = store, pool, total, report, 0
+
+    def __call__(self, name: str, sets: list[NDArray[np.float64]], patients: int, seed: int) -> NDArray[np.float64]:
+        """Return the targets of each item of `sets`, itself (n_sets, n_free), as (n, n_targets)."""
+        known = self.store.of(name)
+        tasks = [(number, one, patients, seed) for number, one in enumerate(sets) if number not in known]
+        self.done += len(sets) - len(tasks)
+        self.report(self.done, self.total, name)
+        for number, values in self.pool.imap_unordered(evaluate, tasks):
+            self.store.keep(name, number, values)
+            known[number] = values
+            self.done += 1
+            self.report(self.done, self.total, name)
+        return np.array([known[number] for number in range(len(sets))], dtype=float)
 
 
 def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,16 +181,17 @@ def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _settings(
-    free: tuple[Free, ...], targets: tuple[Target, ...], members: int, patients: int, seed: int
+    free: tuple[Free, ...], targets: tuple[Target, ...], members: int, draws: int, patients: int, seed: int
 ) -> dict[str, Any]:
     from mesotrial.run.identity import program_hash
 
     return {
         "members": members,
+        "draws": draws,
         "patients_per_arm": patients,
         "seed": seed,
         "program": program_hash("analysis"),
-        "method": [list(ALPHAS), list(_TRUST), list(_BASIS_WEIGHTS)],
+        "method": [list(ALPHAS), ROUNDS, _CROWD, _BASIS_WEIGHT],
         "free": [[one.path, one.scale, one.centre, one.sd] for one in free],
         "targets": [[one.design, repr(one.endpoint), round(one.value, 9), round(one.sd, 9)] for one in targets],
     }
@@ -167,18 +209,18 @@ class _Store:
                 f"{folder} holds a calibration with other settings or of another program; give another folder"
             )
         held.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-        self.known: dict[tuple[int, int], list[float]] = {}
+        self.known: dict[tuple[str, int], list[float]] = {}
         if self.path.exists():
             whole = self.path.read_text(encoding="utf-8")
             lines = whole[: whole.rfind("\n") + 1]
             self.path.write_text(lines, encoding="utf-8")
             for line in lines.splitlines():
                 one = json.loads(line)
-                self.known[one["step"], one["member"]] = one["values"]
+                self.known[one["step"], one["number"]] = one["values"]
 
-    def of(self, step: int) -> dict[int, list[float]]:
-        return {member: values for (at, member), values in self.known.items() if at == step}
+    def of(self, step: str) -> dict[int, list[float]]:
+        return {number: values for (at, number), values in self.known.items() if at == step}
 
-    def keep(self, step: int, member: int, values: list[float]) -> None:
+    def keep(self, step: str, number: int, values: list[float]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "member": member, "values": values}) + "\n")
+            file.write(json.dumps({"step": step, "number": number, "values": values}) + "\n")

@@ -1,4 +1,4 @@
-"""From a parameter vector to the targets: simulate every design once, with as few patients as the search needs."""
+"""From parameter sets to the targets: simulate every design once, with as few patients as the search needs."""
 
 from __future__ import annotations
 
@@ -24,38 +24,39 @@ __all__ = ["Forward", "evaluate", "start_worker"]
 
 
 class Forward:
-    """The designs of the targets, compiled once; call it with a vector in SDs of the priors."""
+    """The designs of the targets, compiled once; call it with scores in SDs of the priors."""
 
-    def __init__(self, free: Sequence[Free], targets: Sequence[Target], patients: int) -> None:
-        """`patients` per arm."""
+    def __init__(self, free: Sequence[Free], targets: Sequence[Target]) -> None:
+        """Compile the designs of `targets`."""
         from mesotrial.catalogue import load_design
         from mesotrial.trial import build_model
 
         self.base = load_parameters()
-        self.free, self.targets, self.patients = tuple(free), tuple(targets), patients
+        self.free, self.targets = tuple(free), tuple(targets)
         self.designs: dict[str, tuple[Design, Model]] = {}
         for name in dict.fromkeys(target.design for target in targets):
             design = load_design(name)
             self.designs[name] = design, build_model(design, [self.base], threads=1)
 
-    def __call__(self, scores: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    def __call__(self, scores: NDArray[np.float64], patients: int, seed: int) -> NDArray[np.float64]:
         """Return the targets' simulated values on the scoring scale, shape (n_targets,); NaN where undefined.
 
-        Each design has draws of its own, so that no chance of one group of patients pulls all trials the same way.
+        `scores`, shape (n_sets, n_free): patient i of `patients` in each arm has set i modulo their count. Each design has draws of its own, so that no chance
+        of one group of patients pulls all trials the same way.
         """
         from mesotrial.trial import simulate_trial
 
-        (parameters,) = parameter_sets(self.base, self.free, np.asarray(scores)[None, :])
+        sets = parameter_sets(self.base, self.free, scores)
         found = np.full(len(self.targets), np.nan)
         for place, (name, (design, model)) in enumerate(self.designs.items()):
             trial = simulate_trial(
-                design, patients_per_arm=self.patients, seed=1000 * seed + place, parameters=parameters, model=model
+                design, patients_per_arm=patients, seed=1000 * seed + place, parameters=sets, model=model
             )
             outcomes = Outcomes(trial.bank)
             for row, target in enumerate(self.targets):
                 if target.design == name:
                     value = _value(outcomes, target.endpoint)
-                    found[row] = codes.on_scale(target.endpoint.code, value, self.patients)
+                    found[row] = codes.on_scale(target.endpoint.code, value, patients)
         return found
 
 
@@ -78,14 +79,14 @@ def _value(outcomes: Outcomes, endpoint: Endpoint) -> float:
 _forward: Forward
 
 
-def start_worker(free: Sequence[Free], targets: Sequence[Target], patients: int) -> None:
+def start_worker(free: Sequence[Free], targets: Sequence[Target]) -> None:
     """Prepare a process of the pool."""
     global _forward
     os.environ["POLARS_MAX_THREADS"] = "1"
-    _forward = Forward(free, targets, patients)
+    _forward = Forward(free, targets)
 
 
-def evaluate(task: tuple[int, int, NDArray[np.float64], int]) -> tuple[int, int, list[float]]:
-    """Evaluate (step, member, scores, seed) in a process of the pool."""
-    step, member, scores, seed = task
-    return step, member, _forward(scores, seed).tolist()
+def evaluate(task: tuple[int, NDArray[np.float64], int, int]) -> tuple[int, list[float]]:
+    """Evaluate (number of the task, scores, patients, seed) in a process of the pool."""
+    number, scores, patients, seed = task
+    return number, _forward(scores, patients, seed).tolist()

@@ -83,6 +83,10 @@ def current(parameters: ParameterSet, path: str) -> float:
             return parameters.readout[name]
         case ["correlations", first, second]:
             return parameters.correlations[first, second]
+        case ["classes", name, "share"]:
+            return parameters.classes[name].share
+        case ["classes", name, group]:
+            return parameters.classes[name].factors[group]
         case [name, "factors", group]:
             return parameters.distributions[name].factors[group]
         case [name, field]:

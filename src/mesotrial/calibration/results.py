@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,29 +21,30 @@ if TYPE_CHECKING:
 
 __all__ = ["POSTERIOR", "write_results"]
 
-POSTERIOR, TARGETS, INFORMED, SENSITIVITY, RANKS = (
-    "posterior.csv", "targets.csv", "informed.csv", "sensitivity.csv", "known_truth.csv",
+POSTERIOR, FITTED, TARGETS, INFORMED, SENSITIVITY, RANKS = (
+    "posterior.csv", "fitted.yaml", "targets.csv", "informed.csv", "sensitivity.csv", "known_truth.csv",
 )  # fmt: skip
 
 
-def write_results(folder: Path, calibration: Calibration, *, provenance: str, seed: int = 1) -> list[Path]:
-    """Write posterior.csv, targets.csv, informed.csv, sensitivity.csv and known_truth.csv; return their paths.
+def write_results(folder: Path, calibration: Calibration, *, provenance: str) -> list[Path]:
+    """Write posterior.csv, fitted.yaml, targets.csv, informed.csv, sensitivity.csv and known_truth.csv; return their paths.
 
     `provenance` is one line that says how the calibration was made; it stands at the head of the posterior.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    order = np.random.default_rng(seed).permutation(len(calibration.posterior))
     rows = [
-        [f"{f.from_scale(s):.6g}" for f, s in zip(calibration.free, one, strict=True)]
-        for one in calibration.posterior[order]
+        [f"{f.from_scale(s):.6g}" for f, s in zip(calibration.free, one, strict=True)] for one in calibration.posterior
     ]
-    text = f"# Equally likely parameter sets, in random order. {provenance}; mesotrial {version('mesotrial')}\n"
+    text = (
+        f"# Equally likely parameter sets; the first 25 stand for all. {provenance}; mesotrial {version('mesotrial')}\n"
+    )
     text += _csv([one.path for one in calibration.free], rows)
     families, indices = pawn_indices(calibration)
     ranks = known_truth_ranks(calibration)
     tenths = np.array([np.histogram(column, bins=10, range=(0.0, 1.0))[0] for column in ranks.T])
     written = {
         POSTERIOR: text,
+        FITTED: _fitted(calibration),
         TARGETS: _csv(
             ["design", "arm", "subgroup", "code", "time_months", "published", "lo90", "median", "hi90", "z", "source"],
             _target_rows(calibration),
@@ -63,6 +65,34 @@ def write_results(folder: Path, calibration: Calibration, *, provenance: str, se
     for name, content in written.items():
         (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in written]
+
+
+def _fitted(calibration: Calibration) -> str:
+    """Return the population's file as it is shipped, with each free quantity at the posterior's mean on its scale."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width, yaml.preserve_quotes = 1000, True
+    shipped = files("mesotrial.population") / "data" / FITTED
+    data = yaml.load(shipped.read_text(encoding="utf-8"))
+    for one, score in zip(calibration.free, calibration.posterior.mean(axis=0), strict=True):
+        value = float(f"{one.from_scale(float(score)):.4g}")
+        match one.path.split("."):
+            case ["readout", name]:
+                data["readout"][name]["value"] = value
+            case ["correlations", *pair]:
+                next(row for row in data["correlations"] if row["between"] == pair)["value"] = value
+            case ["classes", name, "share"]:
+                data["classes"][name]["share"] = value
+            case ["classes", name, group]:
+                data["classes"][name]["factors"][group] = value
+            case [name, "factors", group]:
+                data["parameters"][name]["factors"][group] = value
+            case [name, field]:
+                data["parameters"][name][field] = value
+    buffer = io.StringIO()
+    yaml.dump(data, buffer)
+    return buffer.getvalue()
 
 
 def _target_rows(calibration: Calibration) -> Iterable[Sequence[str]]:

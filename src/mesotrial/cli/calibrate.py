@@ -25,10 +25,11 @@ def calibrate(
         str | None,
         typer.Option(metavar="A,B", help="Designs to fit to; by default every calibration trial.", show_default=False),
     ] = None,
-    members: Annotated[int, typer.Option(metavar="N", help="Parameter sets in the ensemble.")] = 160,
+    members: Annotated[int, typer.Option(metavar="N", help="Parameter sets in the smoother's ensemble.")] = 100,
+    draws: Annotated[int, typer.Option(metavar="N", help="Parameter sets in the posterior.")] = 200,
     patients: Annotated[
         int, typer.Option("--patients", "-n", metavar="N", help="Simulated patients of each arm, for each set.")
-    ] = 450,
+    ] = 400,
     seed: Annotated[int, typer.Option(metavar="S", help="The same seed gives the same posterior.")] = 1,
     processes: Annotated[
         int | None, typer.Option(metavar="P", help="Processes; by default one a core.", show_default=False)
@@ -36,11 +37,11 @@ def calibrate(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Fit the population to published results of role calibration, by an ensemble smoother (ES-MDA).
+    """Fit the population to published results of role calibration: an ensemble smoother (ES-MDA), then iterated posterior linearisation.
 
     Results kept for validation are refused. Every evaluation is kept as soon as it is done, so that an interrupted calibration goes on where it stopped;
-    all of it takes about an hour on two cores. The folder ends with `posterior.csv` (equally likely parameter sets), `targets.csv` (published against
-    fitted), `informed.csv` (prior to posterior), `sensitivity.csv` (PAWN) and `known_truth.csv` (simulation-based calibration).
+    all of it takes about an hour on two cores. The folder ends with `posterior.csv` (equally likely parameter sets), `fitted.yaml` (their means), `targets.csv`
+    (published against fitted), `informed.csv` (prior to posterior), `sensitivity.csv` (PAWN) and `known_truth.csv` (simulation-based calibration).
 
     Examples:
 
@@ -57,14 +58,17 @@ def calibrate(
     from mesotrial.cli.progress import Reporter
     from mesotrial.run import RequestError
 
-    if members < 10 or patients < 50:
-        raise RequestError(f"an ensemble needs 10 members and 50 patients per arm, not {members} and {patients}")
+    if members < 10 or draws < 10 or patients < 50:
+        raise RequestError(
+            f"it needs 10 members, 10 draws and 50 patients per arm, not {members}, {draws} and {patients}"
+        )
     designs = tuple(name.strip() for name in targets.split(",") if name.strip()) if targets else DESIGNS
     with Reporter("Calibrating", quiet=quiet, unit="evaluations") as reporter:
         try:
             found = fit(
                 out,
                 members=members,
+                draws=draws,
                 patients_per_arm=patients,
                 seed=seed,
                 processes=processes,
@@ -77,7 +81,7 @@ def calibrate(
             raise RequestError(
                 f"{error.name} is missing; calibration needs the extra: pip install 'mesotrial[search]'"
             ) from None
-    provenance = f"ES-MDA, {members} members, {patients} patients per arm, seed {seed}, designs {' '.join(designs)}"
+    provenance = f"ES-MDA ({members} members) and posterior linearisation, {patients} patients per arm, seed {seed}, designs {' '.join(designs)}"
     written = write_results(out, found, provenance=provenance)
     z = found.z()
     mean, covered, worst = float(abs(z).mean()), float((abs(z) <= COVERED).mean()), float(abs(z).max())

@@ -1,0 +1,111 @@
+"""The last step of a calibration: a Gaussian posterior, placed where the mean over all its draws meets the data.
+
+Iterated posterior linearisation (García-Fernández AF, et al. IEEE Trans Signal Process 2015;63:5561-5573): the model is linearised not at one parameter set
+but over the posterior itself, as the average of its predictions over the draws, and that average is what moves to the data. A fit of the middle alone is not
+enough: results are skewed, so that their mean over the draws lies beside the result of the middle. One evaluation serves all draws: patient i has draw i
+modulo their count.
+Far-off results pull with bounded strength (Huber's weights), as a trial of its own kind should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mesotrial.population.parameters import RUN_DRAWS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["DAMPING", "Cloud", "Fit", "balanced_normals", "fit_linear", "misfit", "shifts"]
+
+DAMPING = (0.0, 0.5, 2.0, 8.0)  # Levenberg's; each is tried, the best is kept
+_SHIFT = 0.35  # SDs of the prior by which a quantity is moved for its derivative
+_LONGEST = 1.0  # SDs of the prior that a quantity may move in one round
+_FARTHEST = 3.0
+_HUBER = 1.345  # SDs beyond which a result's pull no longer grows
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A Gaussian over the scores: its `centre`, shape (n_free,), and `away`, the draws' distances from it, shape (n_draws, n_free)."""
+
+    centre: NDArray[np.float64]
+    away: NDArray[np.float64]
+
+    @property
+    def draws(self) -> NDArray[np.float64]:
+        """Return the draws, shape (n_draws, n_free)."""
+        return self.centre + self.away
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One round: the step for each of `DAMPING`, shape (4, n_free), the `slope` (n_targets, n_free), and the posterior's `root` (n_free, n_free)."""
+
+    steps: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    root: NDArray[np.float64]
+
+
+def balanced_normals(draws: int, free: int, seed: int) -> NDArray[np.float64]:
+    """Return standard normal draws, shape (draws, free), of which each group of `RUN_DRAWS` has mean 0 and standard deviation 1.
+
+    A run takes the first `RUN_DRAWS` of the posterior: they stand for all of them without a chance of their own.
+    """
+    normal = np.random.default_rng([seed, 1]).standard_normal((draws, free))
+    for begin in range(0, draws, RUN_DRAWS):
+        group = normal[begin : begin + RUN_DRAWS]
+        if len(group) > 1:
+            group -= group.mean(axis=0)
+            group /= group.std(axis=0)
+    return normal
+
+
+def shifts(centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the movements of the cloud that show its derivatives, shape (n_free, n_free): one quantity each, away from the bounds."""
+    return np.diag(np.where(np.abs(centre) > _FARTHEST - 1.0, -np.sign(centre), 1.0) * _SHIFT)
+
+
+def misfit(
+    values: NDArray[np.float64], data: NDArray[np.float64], errors: NDArray[np.float64], centre: NDArray[np.float64]
+) -> float:
+    """Return minus twice the log posterior of a cloud at `centre` whose mean predictions are `values`, up to a constant (Huber's loss)."""
+    residual = np.linalg.solve(_root(values, data, errors), _difference(values, data))
+    return float(residual @ residual + centre @ centre)
+
+
+def fit_linear(
+    centre: NDArray[np.float64],
+    values: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    data: NDArray[np.float64],
+    errors: NDArray[np.float64],
+) -> Fit:
+    """Solve one round.
+
+    `values` (n_targets,) are the mean predictions of the cloud at `centre`, `moved` (n_free, n_targets) those of the cloud moved by `shifts`, with the same
+    random draws. What is not defined (a median not reached) pulls nowhere.
+    """
+    slope = ((moved - values) / np.diag(shifts(centre))[:, None]).T
+    slope[~np.isfinite(slope)] = 0.0
+    root = _root(values, data, errors)
+    weighed = np.linalg.solve(root, slope)
+    precision = weighed.T @ weighed + np.eye(len(centre))
+    gradient = weighed.T @ np.linalg.solve(root, _difference(values, data)) + centre
+    steps = [-np.linalg.solve(precision + one * np.diag(np.diag(precision)), gradient) for one in DAMPING]
+    bounded = np.clip(centre + np.clip(steps, -_LONGEST, _LONGEST), -_FARTHEST, _FARTHEST) - centre
+    return Fit(bounded, slope, np.linalg.cholesky(np.linalg.inv(precision)))
+
+
+def _difference(values: NDArray[np.float64], data: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(values), values - data, 0.0)
+
+
+def _root(values: NDArray[np.float64], data: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the Cholesky root of the errors, those of far-off results inflated by Huber's weights."""
+    z = np.abs(_difference(values, data)) / np.sqrt(np.diag(errors))
+    inflated = np.sqrt(np.maximum(z / _HUBER, 1.0))
+    return np.linalg.cholesky(errors * np.outer(inflated, inflated))
