@@ -72,9 +72,12 @@ def shifts(centre: NDArray[np.float64]) -> NDArray[np.float64]:
 def misfit(
     values: NDArray[np.float64], data: NDArray[np.float64], errors: NDArray[np.float64], centre: NDArray[np.float64]
 ) -> float:
-    """Return minus twice the log posterior of a cloud at `centre` whose mean predictions are `values`, up to a constant (Huber's loss)."""
-    residual = np.linalg.solve(_root(values, data, errors), _difference(values, data))
-    return float(residual @ residual + centre @ centre)
+    """Return minus twice the log posterior of a cloud at `centre` whose mean predictions are `values`, up to a constant.
+
+    `errors` are the variances of `data`, each (n_targets,). What is not defined (a median not reached) counts for nothing.
+    """
+    difference = _difference(values, data)
+    return float((difference**2 / _heavy_tailed(difference, errors)).sum() + centre @ centre)
 
 
 def fit_linear(
@@ -87,14 +90,14 @@ def fit_linear(
     """Solve one round.
 
     `values` (n_targets,) are the mean predictions of the cloud at `centre`, `moved` (n_free, n_targets) those of the cloud moved by `shifts`, with the same
-    random draws. What is not defined (a median not reached) pulls nowhere.
+    random draws; `errors` the variances of `data`, each (n_targets,). What is not defined pulls nowhere.
     """
     slope = ((moved - values) / np.diag(shifts(centre))[:, None]).T
     slope[~np.isfinite(slope)] = 0.0
-    root = _root(values, data, errors)
-    weighed = np.linalg.solve(root, slope)
-    precision = weighed.T @ weighed + np.eye(len(centre))
-    gradient = weighed.T @ np.linalg.solve(root, _difference(values, data)) + centre
+    difference = _difference(values, data)
+    weighed = slope.T / _heavy_tailed(difference, errors)
+    precision = weighed @ slope + np.eye(len(centre))
+    gradient = weighed @ difference + centre
     steps = [-np.linalg.solve(precision + one * np.diag(np.diag(precision)), gradient) for one in DAMPING]
     bounded = np.clip(centre + np.clip(steps, -_LONGEST, _LONGEST), -_FARTHEST, _FARTHEST) - centre
     return Fit(bounded, slope, np.linalg.cholesky(np.linalg.inv(precision)))
@@ -104,8 +107,6 @@ def _difference(values: NDArray[np.float64], data: NDArray[np.float64]) -> NDArr
     return np.where(np.isfinite(values), values - data, 0.0)
 
 
-def _root(values: NDArray[np.float64], data: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the Cholesky root of the errors, those of far-off results inflated by Huber's weights."""
-    z = np.abs(_difference(values, data)) / np.sqrt(np.diag(errors))
-    inflated = np.sqrt(np.maximum(z / _HUBER, 1.0))
-    return np.linalg.cholesky(errors * np.outer(inflated, inflated))
+def _heavy_tailed(difference: NDArray[np.float64], errors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the variances, those of far-off results inflated by Huber's weights."""
+    return errors * np.maximum(np.abs(difference) / np.sqrt(errors) / _HUBER, 1.0)

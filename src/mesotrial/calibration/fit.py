@@ -20,7 +20,7 @@ import numpy as np
 from mesotrial.calibration.centre import DAMPING, Cloud, balanced_normals, fit_linear, misfit, shifts
 from mesotrial.calibration.forward import evaluate, start_worker
 from mesotrial.calibration.free import Free, load_free
-from mesotrial.calibration.targets import Target, covariance, load_targets, refuse_validation
+from mesotrial.calibration.targets import Target, load_targets, refuse_validation, variances
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
-ROUNDS = 4  # of the linearisation
+ROUNDS = 5  # of the linearisation
 _CROWD = 4  # patients of an evaluation that serves all draws, relative to those of one that serves one
 _BASIS_WEIGHT = 2.0  # how much the arms without immunotherapy count, because everything else rests on them
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
@@ -115,7 +115,7 @@ def _smooth(
     from iterative_ensemble_smoother import ESMDA
 
     data = np.array([one.value for one in targets])
-    smoother = ESMDA(covariance(targets), data, alpha=np.array(ALPHAS), seed=seed)
+    smoother = ESMDA(variances(targets), data, alpha=np.array(ALPHAS), seed=seed)
     scores, first = prior.copy(), None
     for step in range(len(ALPHAS)):
         # Each step has patients of its own, so that the chance of one group is not fitted.
@@ -137,7 +137,7 @@ def _place(
     seed: int,
 ) -> tuple[Cloud, NDArray[np.float64]]:
     """Return the posterior by iterated linearisation from the smoother's ensemble, and the last derivatives."""
-    data, errors = np.array([one.value for one in targets]), covariance(targets, _BASIS_WEIGHT)
+    data, errors = np.array([one.value for one in targets]), variances(targets, _BASIS_WEIGHT)
     centre = np.clip(ensemble.mean(axis=0), -2.0, 2.0)
     normal = balanced_normals(draws, len(centre), seed)
     cloud = Cloud(centre, ensemble - ensemble.mean(axis=0))

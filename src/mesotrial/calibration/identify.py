@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from mesotrial.analysis import codes
-from mesotrial.calibration.targets import covariance
+from mesotrial.calibration.targets import variances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,15 +100,15 @@ def known_truth_ranks(calibration: Calibration, seed: int = 1) -> NDArray[np.flo
     """
     rng = np.random.default_rng(seed)
     truths, predicted = calibration.posterior, calibration.predicted[1]
-    errors = covariance(calibration.targets)
+    errors = variances(calibration.targets)
     centre, middle = truths.mean(axis=0), predicted.mean(axis=0)
     # What the slopes leave unexplained of the draws' results (curvature, the chance of simulated patients) adds to the errors.
     left = predicted - middle - (truths - centre) @ calibration.slope.T
-    errors_now = errors + np.diag(left.var(axis=0))
+    errors_now = errors + left.var(axis=0)
     prior = np.linalg.inv(np.cov(truths.T) + 1e-9 * np.eye(len(centre)))
-    gain_from = np.linalg.solve(errors_now, calibration.slope)
+    gain_from = calibration.slope / errors_now[:, None]
     covariance_now = np.linalg.inv(prior + calibration.slope.T @ gain_from)
-    data = predicted + rng.standard_normal(predicted.shape) @ np.linalg.cholesky(errors).T
+    data = predicted + rng.standard_normal(predicted.shape) * np.sqrt(errors)
     means = centre + (data - middle) @ gain_from @ covariance_now.T
     ranks: NDArray[np.float64] = ndtr((truths - means) / np.sqrt(np.diag(covariance_now)))
     return ranks

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mesotrial.catalogue import Arm, Design
 
-__all__ = ["DESIGNS", "Target", "covariance", "load_targets", "refuse_validation"]
+__all__ = ["DESIGNS", "Target", "load_targets", "refuse_validation", "variances"]
 
 DESIGNS = ("checkmate743", "confirm", "determine", "emphacis", "maps", "ms01", "javelin", "ind227", "rames")
 _FAMILIES = frozenset(
@@ -36,8 +36,6 @@ _FAMILIES = frozenset(
 )
 _SUBGROUPS = frozenset(("all", "epithelioid", "non_epithelioid"))
 _LANDMARKS_MONTHS = (6.0, 12.0, 24.0, 36.0)
-# Results of one arm and family share patients and what is peculiar to the trial; how much is a [guess].
-_SHARED = 0.5
 _NO_IMMUNOTHERAPY = frozenset(("cytotoxic", "vascular"))
 
 
@@ -130,14 +128,12 @@ def refuse_validation(targets: Sequence[Target]) -> None:
         calibration_targets(load_design(name).evidence_trial)
 
 
-def covariance(targets: Sequence[Target], basis_weight: float = 1.0) -> NDArray[np.float64]:
-    """Return the covariance of the targets' errors, shape (n, n): those of one arm and family are correlated.
+def variances(targets: Sequence[Target], basis_weight: float = 1.0) -> NDArray[np.float64]:
+    """Return the variances of the targets' errors, shape (n_targets,); arms without immunotherapy, on which everything else rests, count `basis_weight` times.
 
-    Arms without immunotherapy, on which everything else rests, count `basis_weight` times.
+    Errors are taken as independent, as in the score. Those of one arm share patients, but correlations make a fit follow the shape of a curve at the price of
+    its level, where the model cannot have both.
     """
-    groups = [(one.design, one.endpoint.arm, codes.family(one.endpoint.code)) for one in targets]
-    same = np.array([[a == b for b in groups] for a in groups])
-    sign = np.array([-1.0 if one.endpoint.code == "PD_BEST" else 1.0 for one in targets])
     weight = np.array([basis_weight if one.basis else 1.0 for one in targets])
-    sd = np.array([one.sd for one in targets]) * sign / np.sqrt(weight)
-    return np.where(np.eye(len(sd)) > 0, 1.0, _SHARED * same) * np.outer(sd, sd)
+    found: NDArray[np.float64] = np.array([one.sd for one in targets]) ** 2 / weight
+    return found
