@@ -56,6 +56,8 @@ class Calibration:
         The targets' simulated values of the prior and of the posterior, each (n_draws, n_targets), on the scoring scale.
     slope
         Derivatives of the mean predictions by the scores, shape (n_targets, n_free).
+    compute
+        Evaluations, and the hours of one processor that they took.
 
     """
 
@@ -65,6 +67,7 @@ class Calibration:
     posterior: NDArray[np.float64]
     predicted: tuple[NDArray[np.float64], NDArray[np.float64]]
     slope: NDArray[np.float64]
+    compute: tuple[int, float] = (0, 0.0)
 
     def z(self) -> NDArray[np.float64]:
         """Return the score's z of each target at the posterior mean of the predictions, shape (n_targets,)."""
@@ -105,7 +108,7 @@ def calibrate(
         cloud, slope = _place(evaluator, scores, targets, draws, _CROWD * patients_per_arm, seed)
         single = [one[None, :] for one in cloud.draws]
         last = _defined(evaluator("Posterior", single, patients_per_arm, 100 * seed + 99))
-    return Calibration(free, targets, prior, cloud.draws, (first, last), slope)
+    return Calibration(free, targets, prior, cloud.draws, (first, last), slope, (total, store.seconds / 3600.0))
 
 
 def _smooth(
@@ -166,8 +169,8 @@ class _Evaluator:
         tasks = [(number, one, patients, seed) for number, one in enumerate(sets) if number not in known]
         self.done += len(sets) - len(tasks)
         self.report(self.done, self.total, name)
-        for number, values in self.pool.imap_unordered(evaluate, tasks):
-            self.store.keep(name, number, values)
+        for number, values, seconds in self.pool.imap_unordered(evaluate, tasks):
+            self.store.keep(name, number, values, seconds)
             known[number] = values
             self.done += 1
             self.report(self.done, self.total, name)
@@ -210,6 +213,7 @@ class _Store:
             )
         held.write_text(json.dumps(settings, indent=1), encoding="utf-8")
         self.known: dict[tuple[str, int], list[float]] = {}
+        self.seconds = 0.0
         if self.path.exists():
             whole = self.path.read_text(encoding="utf-8")
             lines = whole[: whole.rfind("\n") + 1]
@@ -217,10 +221,13 @@ class _Store:
             for line in lines.splitlines():
                 one = json.loads(line)
                 self.known[one["step"], one["number"]] = one["values"]
+                self.seconds += one["seconds"]
 
     def of(self, step: str) -> dict[int, list[float]]:
         return {number: values for (at, number), values in self.known.items() if at == step}
 
-    def keep(self, step: str, number: int, values: list[float]) -> None:
+    def keep(self, step: str, number: int, values: list[float], seconds: float) -> None:
+        self.seconds += seconds
+        one = {"step": step, "number": number, "seconds": round(seconds, 2), "values": values}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "number": number, "values": values}) + "\n")
+            file.write(json.dumps(one) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,9 @@ def start_worker(free: Sequence[Free], targets: Sequence[Target]) -> None:
     _forward = Forward(free, targets)
 
 
-def evaluate(task: tuple[int, NDArray[np.float64], int, int]) -> tuple[int, list[float]]:
-    """Evaluate (number of the task, scores, patients, seed) in a process of the pool."""
+def evaluate(task: tuple[int, NDArray[np.float64], int, int]) -> tuple[int, list[float], float]:
+    """Evaluate (number of the task, scores, patients, seed) in a process of the pool; return its number, the targets, and the processor's seconds."""
     number, scores, patients, seed = task
-    return number, _forward(scores, patients, seed).tolist()
+    began = time.process_time()
+    values = _forward(scores, patients, seed).tolist()
+    return number, values, time.process_time() - began

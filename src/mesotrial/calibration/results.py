@@ -15,6 +15,7 @@ import numpy as np
 
 from mesotrial.analysis import codes
 from mesotrial.calibration.identify import Informed, informed, known_truth_ranks, pawn_indices
+from mesotrial.population.parameters import RUN_DRAWS
 
 if TYPE_CHECKING:
     from mesotrial.calibration.fit import Calibration
@@ -35,9 +36,11 @@ def write_results(folder: Path, calibration: Calibration, *, provenance: str) ->
     rows = [
         [f"{f.from_scale(s):.6g}" for f, s in zip(calibration.free, one, strict=True)] for one in calibration.posterior
     ]
-    text = (
-        f"# Equally likely parameter sets; the first 25 stand for all. {provenance}; mesotrial {version('mesotrial')}\n"
+    evaluations, hours = calibration.compute
+    made = (
+        f"{provenance}; {evaluations} evaluations, {hours:.2f} hours of one processor; mesotrial {version('mesotrial')}"
     )
+    text = f"# Equally likely parameter sets; the first {RUN_DRAWS}, which a run takes, stand for all. {made}\n"
     text += _csv([one.path for one in calibration.free], rows)
     families, indices = pawn_indices(calibration)
     ranks = known_truth_ranks(calibration)
