@@ -31,6 +31,7 @@ __all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
 ROUNDS = 5  # of the linearisation
+_AVERAGED = 3  # of the last rounds: each follows the chance of its own virtual patients, their average less
 _CROWD = 4  # patients of an evaluation that serves all draws, relative to those of one that serves one
 _BASIS_WEIGHT = 2.0  # how much the arms without immunotherapy count, because everything else rests on them
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
@@ -143,6 +144,7 @@ def _place(
     data, errors = np.array([one.value for one in targets]), variances(targets, _BASIS_WEIGHT)
     centre = np.clip(ensemble.mean(axis=0), -2.0, 2.0)
     normal = balanced_normals(draws, len(centre), seed)
+    centres = []
     cloud = Cloud(centre, ensemble - ensemble.mean(axis=0))
     for step in range(ROUNDS):
         at = 100 * seed + 10 + step
@@ -154,7 +156,8 @@ def _place(
         found = evaluate_all(f"{name}, steps", [one.draws for one in tried], patients, at)
         costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]
         cloud = tried[int(np.argmin(costs))]
-    return cloud, fit.slope
+        centres.append(cloud.centre)
+    return Cloud(np.mean(centres[-_AVERAGED:], axis=0), cloud.away), fit.slope
 
 
 class _Evaluator:
@@ -194,7 +197,7 @@ def _settings(
         "patients_per_arm": patients,
         "seed": seed,
         "program": program_hash("analysis"),
-        "method": [list(ALPHAS), ROUNDS, _CROWD, _BASIS_WEIGHT],
+        "method": [list(ALPHAS), ROUNDS, _AVERAGED, _CROWD, _BASIS_WEIGHT],
         "free": [[one.path, one.scale, one.centre, one.sd] for one in free],
         "targets": [[one.design, repr(one.endpoint), round(one.value, 9), round(one.sd, 9)] for one in targets],
     }
