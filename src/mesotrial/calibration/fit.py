@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
-ROUNDS = 5  # of the linearisation
-_AVERAGED = 3  # of the last rounds: each follows the chance of its own virtual patients, their average less
-_CROWD = 4  # patients of an evaluation that serves all draws, relative to those of one that serves one
+# Rounds of the linearisation: how many times the patients of one draw serve all draws together. Few at first, more where it matters.
+_CROWDS = (4, 4, 4, 8, 8)
+_AVERAGED = 2  # of the last rounds: each follows the chance of its own virtual patients, their average less
+_STEPPED = frozenset(("TTR_MEDIAN",))  # lies on the date of a scan, so that it jumps and has no derivative
 _BASIS_WEIGHT = 2.0  # how much the arms without immunotherapy count, because everything else rests on them
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
@@ -100,13 +101,13 @@ def calibrate(
     free, targets = free or load_free(), targets or load_targets()
     refuse_validation(targets)
     store = _Store(Path(folder), _settings(free, targets, members, draws, patients_per_arm, seed))
-    total = len(ALPHAS) * members + ROUNDS * (1 + len(free) + len(DAMPING)) + draws
+    total = len(ALPHAS) * members + len(_CROWDS) * (1 + len(free) + len(DAMPING)) + draws
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, initializer=start_worker, initargs=(free, targets)) as pool:
         evaluator = _Evaluator(store, pool, total, progress or (lambda done, total, message: None))
         prior = np.random.default_rng(seed).standard_normal((members, len(free)))
         scores, first = _smooth(evaluator, prior, targets, patients_per_arm, seed)
-        cloud, slope = _place(evaluator, scores, targets, draws, _CROWD * patients_per_arm, seed)
+        cloud, slope = _place(evaluator, scores, targets, draws, patients_per_arm, seed)
         single = [one[None, :] for one in cloud.draws]
         last = _defined(evaluator("Posterior", single, patients_per_arm, 100 * seed + 99))
     return Calibration(free, targets, prior, cloud.draws, (first, last), slope, (total, store.seconds / 3600.0))
@@ -146,14 +147,17 @@ def _place(
     normal = balanced_normals(draws, len(centre), seed)
     centres = []
     cloud = Cloud(centre, ensemble - ensemble.mean(axis=0))
-    for step in range(ROUNDS):
+    jumps = np.array([one.endpoint.code in _STEPPED for one in targets])
+    for step, crowd in enumerate(_CROWDS):
         at = 100 * seed + 10 + step
         name = f"Linearisation {step + 1}"
         clouds = [cloud.draws, *(cloud.draws + one for one in shifts(cloud.centre))]
-        values = evaluate_all(f"{name}, slopes", clouds, patients, at)
+        values = evaluate_all(f"{name}, slopes", clouds, crowd * patients, at)
+        values[:, jumps] = np.nan
         fit = fit_linear(cloud.centre, values[0], values[1:], data, errors)
         tried = [Cloud(cloud.centre + one, normal @ fit.root.T) for one in fit.steps]
-        found = evaluate_all(f"{name}, steps", [one.draws for one in tried], patients, at)
+        found = evaluate_all(f"{name}, steps", [one.draws for one in tried], crowd * patients, at)
+        found[:, jumps] = np.nan
         costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]
         cloud = tried[int(np.argmin(costs))]
         centres.append(cloud.centre)
@@ -197,7 +201,7 @@ def _settings(
         "patients_per_arm": patients,
         "seed": seed,
         "program": program_hash("analysis"),
-        "method": [list(ALPHAS), ROUNDS, _AVERAGED, _CROWD, _BASIS_WEIGHT],
+        "method": [list(ALPHAS), list(_CROWDS), _AVERAGED, sorted(_STEPPED), _BASIS_WEIGHT],
         "free": [[one.path, one.scale, one.centre, one.sd] for one in free],
         "targets": [[one.design, repr(one.endpoint), round(one.value, 9), round(one.sd, 9)] for one in targets],
     }
