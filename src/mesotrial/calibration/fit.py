@@ -34,7 +34,7 @@ ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the
 _CROWDS = (4, 4, 4, 8, 8)
 _AVERAGED = 2  # of the last rounds: each follows the chance of its own virtual patients, their average less
 _STEPPED = frozenset(("TTR_MEDIAN",))  # lies on the date of a scan, so that it jumps and has no derivative
-_BASIS_WEIGHT = 2.0  # how much the arms without immunotherapy count, because everything else rests on them
+_BASIS_WEIGHT = 4.0  # how much the arms without immunotherapy count, because everything else rests on them
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
