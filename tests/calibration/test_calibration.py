@@ -15,6 +15,7 @@ from mesotrial.calibration.identify import informed, known_truth_ranks, pawn_ind
 from mesotrial.calibration.results import write_results
 from mesotrial.calibration.targets import DESIGNS, variances
 from mesotrial.population import load_parameters
+from mesotrial.population.parameters import RUN_DRAWS, load_posterior
 
 
 @pytest.mark.parametrize("name", ["maps2", "promisemeso", "dream", "pre0505", "beatmeso"])
@@ -157,3 +158,13 @@ def test_an_interrupted_calibration_goes_on_and_ends_the_same(tmp_path):
     assert {path.name for path in files} >= {"posterior.csv", "targets.csv", "informed.csv"}
     assert len((tmp_path / "whole" / "posterior.csv").read_text().splitlines()) == 2 + 12
     assert json.loads((tmp_path / "whole" / "settings.json").read_text())["members"] == 10
+
+
+def test_the_shipped_population_is_the_mean_of_the_shipped_posterior():
+    """On the scale of each prior; and the draws that a run takes have the same mean."""
+    fitted, draws, free = load_parameters(), load_posterior(), load_free()
+    assert len(draws) >= 100
+    for one in free:
+        scores = np.array([one.to_scale(current(draw, one.path)) for draw in draws])
+        assert one.to_scale(current(fitted, one.path)) == pytest.approx(scores.mean(), abs=0.01), one.path
+        assert scores[:RUN_DRAWS].mean() == pytest.approx(scores.mean(), abs=0.01), one.path

@@ -281,7 +281,7 @@ def _card(board: Mapping[str, Any]) -> list[Block]:
                 ),
                 (
                     "Fitted to",
-                    "published results of role calibration, by an ensemble smoother; individual patient data: none",
+                    "published results of role calibration, by an ensemble smoother and posterior linearisation; individual patient data: none",
                 ),
                 (
                     "Uncertainty",
