@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
-# Rounds of the linearisation. How many times the patients of one draw serve all draws together: few at first, more where it matters. And how much the arms
-# without immunotherapy count, because everything else rests on them.
-_CROWDS = (4, 4, 4, 8, 8, 8)
-_BASIS_WEIGHTS = (4.0, 4.0, 4.0, 4.0, 4.0, 16.0)
+# Rounds of the linearisation: how many times the patients of one draw serve all draws together. Few at first, more where it matters.
+_CROWDS = (4, 4, 4, 8, 8)
+_AVERAGED = 2  # of the last rounds: each follows the chance of its own virtual patients, their average less
 _STEPPED = frozenset(("TTR_MEDIAN",))  # lies on the date of a scan, so that it jumps and has no derivative
+_BASIS_WEIGHT = 4.0  # how much the arms without immunotherapy count, because everything else rests on them
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
@@ -142,13 +142,13 @@ def _place(
     seed: int,
 ) -> tuple[Cloud, NDArray[np.float64]]:
     """Return the posterior by iterated linearisation from the smoother's ensemble, and the last derivatives."""
-    data = np.array([one.value for one in targets])
+    data, errors = np.array([one.value for one in targets]), variances(targets, _BASIS_WEIGHT)
     centre = np.clip(ensemble.mean(axis=0), -2.0, 2.0)
     normal = balanced_normals(draws, len(centre), seed)
+    centres = []
     cloud = Cloud(centre, ensemble - ensemble.mean(axis=0))
     jumps = np.array([one.endpoint.code in _STEPPED for one in targets])
-    for step, (crowd, weight) in enumerate(zip(_CROWDS, _BASIS_WEIGHTS, strict=True)):
-        errors = variances(targets, weight)
+    for step, crowd in enumerate(_CROWDS):
         at = 100 * seed + 10 + step
         name = f"Linearisation {step + 1}"
         clouds = [cloud.draws, *(cloud.draws + one for one in shifts(cloud.centre))]
@@ -160,7 +160,8 @@ def _place(
         found[:, jumps] = np.nan
         costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]
         cloud = tried[int(np.argmin(costs))]
-    return cloud, fit.slope
+        centres.append(cloud.centre)
+    return Cloud(np.mean(centres[-_AVERAGED:], axis=0), cloud.away), fit.slope
 
 
 class _Evaluator:
@@ -200,7 +201,7 @@ def _settings(
         "patients_per_arm": patients,
         "seed": seed,
         "program": program_hash("analysis"),
-        "method": [list(ALPHAS), list(_CROWDS), list(_BASIS_WEIGHTS), sorted(_STEPPED)],
+        "method": [list(ALPHAS), list(_CROWDS), _AVERAGED, sorted(_STEPPED), _BASIS_WEIGHT],
         "free": [[one.path, one.scale, one.centre, one.sd] for one in free],
         "targets": [[one.design, repr(one.endpoint), round(one.value, 9), round(one.sd, 9)] for one in targets],
     }
