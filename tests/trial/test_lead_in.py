@@ -203,3 +203,15 @@ def test_where_hardly_anybody_is_left_that_is_said(design, model, monkeypatch):
     monkeypatch.setattr(enrol_module, "_LEAST_SHARE", 0.5)
     with pytest.raises(CatalogueError, match=r"nvalt5: lead_in: .* could be randomised"):
         simulate_trial(replace(design, lead_in=lead_in(60)), patients_per_arm=60, seed=4, model=model)
+
+
+def test_low_counts_from_the_lead_in_recover_without_a_dose_of_the_arm(design):
+    """Vinorelbine waits for neutrophils that carboplatin and pemetrexed, which are no drugs of the arm, have lowered."""
+    arm = replace(design.arms[0], regimens=(parse_regimen("vinorelbine 30 mg/m2 IV q3w x 6"),), n=150)
+    before = lead_in(5, "none", ("carboplatin AUC5 IV q3w x 2", "pemetrexed 500 mg/m2 IV q3w x 2"))
+    one = replace(design, arms=(arm,), lead_in=before, randomisation=replace(design.randomisation, ratio=(1,)))
+    tables = simulate_trial(one, patients_per_arm=150, seed=3).tables
+    dosed = set(tables["adex"]["USUBJID"].to_list())
+    on = tables["adtte"].filter((pl.col("PARAMCD") == "PFS") & (pl.col("AVAL") > 4)).get_column("USUBJID").to_list()
+    withdrawn = set(tables["adae"].filter(pl.col("AEACN") == "DRUG WITHDRAWN")["USUBJID"].to_list())
+    assert len(on) > 30 and set(on) <= dosed | withdrawn and len(withdrawn - dosed) < 5

@@ -53,7 +53,7 @@ class Fit:
 def balanced_normals(draws: int, free: int, seed: int) -> NDArray[np.float64]:
     """Return standard normal draws, shape (draws, free), of which each group of `RUN_DRAWS` has mean 0 and standard deviation 1.
 
-    A run takes the first `RUN_DRAWS` of the posterior: they stand for all of them without a chance of their own.
+    A run takes the first `RUN_DRAWS` of the posterior: these have the mean of all, and about their spread (correlations between so few remain by chance).
     """
     normal = np.random.default_rng([seed, 1]).standard_normal((draws, free))
     for begin in range(0, draws, RUN_DRAWS):

@@ -157,7 +157,7 @@ def _place(
         fit = fit_linear(cloud.centre, values[0], values[1:], data, errors)
         tried = [Cloud(cloud.centre + one, normal @ fit.root.T) for one in fit.steps]
         found = evaluate_all(f"{name}, steps", [one.draws for one in tried], crowd * patients, at)
-        found[:, jumps] = np.nan
+        found[:, jumps | ~np.isfinite(found).all(axis=0)] = np.nan  # steps are compared by what is defined after each
         costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]
         cloud = tried[int(np.argmin(costs))]
         centres.append(cloud.centre)
@@ -200,7 +200,7 @@ def _settings(
         "draws": draws,
         "patients_per_arm": patients,
         "seed": seed,
-        "program": program_hash("analysis"),
+        "program": program_hash("analysis", "calibration"),
         "method": [list(ALPHAS), list(_CROWDS), _AVERAGED, sorted(_STEPPED), _BASIS_WEIGHT],
         "free": [[one.path, one.scale, one.centre, one.sd] for one in free],
         "targets": [[one.design, repr(one.endpoint), round(one.value, 9), round(one.sd, 9)] for one in targets],
@@ -218,13 +218,15 @@ class _Store:
             raise FolderError(
                 f"{folder} holds a calibration with other settings or of another program; give another folder"
             )
-        held.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        if not held.exists():
+            held.write_text(json.dumps(settings, indent=1), encoding="utf-8")
         self.known: dict[tuple[str, int], list[float]] = {}
         self.seconds = 0.0
         if self.path.exists():
             whole = self.path.read_text(encoding="utf-8")
             lines = whole[: whole.rfind("\n") + 1]
-            self.path.write_text(lines, encoding="utf-8")
+            if lines != whole:
+                self.path.write_text(lines, encoding="utf-8")
             for line in lines.splitlines():
                 one = json.loads(line)
                 self.known[one["step"], one["number"]] = one["values"]

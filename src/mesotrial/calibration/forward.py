@@ -42,8 +42,8 @@ class Forward:
     def __call__(self, scores: NDArray[np.float64], patients: int, seed: int) -> NDArray[np.float64]:
         """Return the targets' simulated values on the scoring scale, shape (n_targets,); NaN where undefined.
 
-        `scores`, shape (n_sets, n_free): patient i of `patients` in each arm has set i modulo their count. Each design has draws of its own, so that no chance
-        of one group of patients pulls all trials the same way.
+        `scores`, shape (n_sets, n_free): of `patients` in each arm, a person has the set of his or her number modulo their count. Each design has draws of
+        its own, so that no chance of one group of patients pulls all trials the same way.
         """
         from mesotrial.trial import simulate_trial
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Informed", "informed", "known_truth_ranks", "pawn_indices"]
 
-_PAWN_SLICES = 4  # of some 40 members each: the ensemble is small
+_PAWN_SLICES = 4  # of some 25 members each: the ensemble is small
 _FAMILIES = ("response", "pfs", "os")
 
 
@@ -95,8 +95,9 @@ def known_truth_ranks(calibration: Calibration, seed: int = 1) -> NDArray[np.flo
     """Return where known truths fall in the posteriors inferred from data made with them, shape (n_draws, n_free), from 0 to 1.
 
     Posterior simulation-based calibration (Säilynoja T, et al. arXiv:2502.03279; for the prior, Talts S, et al. arXiv:1804.06788): each draw of the posterior
-    serves as the truth once, its simulated results with the targets' errors added as new data, and the posterior as the prior of a second inference by the same
-    linearisation. Uniform ranks mean that the linearisation holds over the posterior: where it does not, ranks pile up. No new simulations.
+    serves as the truth once, its simulated results with the targets' errors added as new data, and the posterior as the prior of a second inference by a
+    linearisation with the same slopes. Uniform ranks mean that it holds over the posterior; where ranks pile up at the ends, intervals are too narrow.
+    No new simulations.
     """
     rng = np.random.default_rng(seed)
     truths, predicted = calibration.posterior, calibration.predicted[1]

@@ -1,10 +1,10 @@
 """LU factors of the stiff method's matrix, planned when a model is compiled: the order, the fill-in, and straight-line code.
 
 The matrix is W = I / (h gamma) - J with the sparsity of the Jacobian J. Pivots stay on the diagonal, so that order and fill
-are known beforehand and are the same for every patient. That is sound here: for the Jacobians of kinetics (loss on the
-diagonal, transfer beside it) W is an M-matrix, whose elimination is stable in any diagonal order (Funderlic and Plemmons 1981,
-Linear Algebra and its Applications 41), and for any other J the diagonal outweighs the rest once h is small enough. Until
-then a pivot that lost its digits, or that is not finite, rejects the step, and a shorter one is tried.
+are known beforehand and are the same for every patient. That is sound here: for linear kinetics (loss on the diagonal,
+transfer beside it) W is an M-matrix, whose elimination is stable in any diagonal order (Funderlic and Plemmons 1981, Linear
+Algebra and its Applications 41), and for any other finite J the diagonal outweighs the rest once h is small enough. Until then
+a pivot that lost its digits, or that is not finite, rejects the step, and a shorter one is tried.
 """
 
 from collections.abc import Iterable

@@ -56,7 +56,8 @@ class Marrow:
         return found
 
     def count_days_anew(self) -> None:
-        """Make this day 0, from which an episode under way counts too."""
+        """Make this day 0, from which an episode under way counts too, with its lowest count from now on."""
+        self._lowest = np.where(np.isnan(self._onset), np.inf, self.count)
         self._onset = np.where(np.isnan(self._onset), np.nan, 0.0)
 
     def dose(self, rows: NDArray[np.int64], log_kill: NDArray[np.float64]) -> None:

@@ -38,6 +38,7 @@ class Safety:
         self._care = Care(toxicities.terms, self._drugs, n, plan.arm.stop_rules)
         self._first = {drug: np.full(n, np.nan) for drug in self._drugs}
         self._last = {drug: np.full(n, np.nan) for drug in self._drugs}
+        self._last_before = np.full(n, -np.inf)  # dose of an earlier treatment, whatever the drug
         self._last_due = np.array([max(days, default=-np.inf) for days in plan.due])
         self._first_line = plan.in_line(second=False)
         self.second_start = np.full(n, np.nan)  # of the second line
@@ -62,6 +63,7 @@ class Safety:
         if self._marrow is not None and before._marrow is not None:
             self._marrow = before._marrow
             self._marrow.count_days_anew()
+        self._last_before = np.fmax.reduce([before._last_before, *before._last.values()]) - days
         for drug in set(self._drugs) & set(before._drugs):
             self._first[drug], self._last[drug] = before._first[drug] - days, before._last[drug] - days
         self._care.go_on_from(before._care, days)
@@ -86,7 +88,7 @@ class Safety:
         self, rows: NDArray[np.int64], start: float, end: float, levels: Mapping[str, NDArray[np.float64]]
     ) -> AdverseEvents:
         """Return the adverse events of `rows` between `start` and `end`; `levels` are plasma concentrations at the end, mg/L, shape of `rows`."""
-        recent = np.fmax.reduce(list(self._last.values()))[rows] + _FORGOTTEN_DAYS >= start
+        recent = np.fmax.reduce([self._last_before, *self._last.values()])[rows] + _FORGOTTEN_DAYS >= start
         rows, levels = rows[recent], {drug: level[recent] for drug, level in levels.items()}
         since = {drug: first[rows] for drug, first in self._first.items()}
         at_risk = {drug: start <= last[rows] + self._interval_days(drug) for drug, last in self._last.items()}
