@@ -1,10 +1,9 @@
 """The last step of a calibration: a Gaussian posterior, placed where the mean over all its draws meets the data.
 
 Iterated posterior linearisation (García-Fernández AF, et al. IEEE Trans Signal Process 2015;63:5561-5573): the model is linearised not at one parameter set
-but over the posterior itself, as the average of its predictions over the draws, and that average is what moves to the data. A fit of the middle alone is not
-enough: results are skewed, so that their mean over the draws lies beside the result of the middle. One evaluation serves all draws: patient i has draw i
-modulo their count.
-Far-off results pull with bounded strength (Huber's weights), as a trial of its own kind should.
+but over the posterior itself, by what patients who share all its draws show together, and that is what moves to the data. A fit of the middle alone is not
+enough: results are skewed, so that those of all draws together lie beside the result of the middle. One evaluation serves all draws. Far-off results pull with
+bounded strength (Huber's weights), as a trial of its own kind should.
 """
 
 from __future__ import annotations

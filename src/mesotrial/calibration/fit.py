@@ -155,7 +155,8 @@ def _place(
         values = evaluate_all(f"{name}, slopes", clouds, crowd * patients, at)
         values[:, jumps] = np.nan
         fit = fit_linear(cloud.centre, values[0], values[1:], data, errors)
-        tried = [Cloud(cloud.centre + one, normal @ fit.root.T) for one in fit.steps]
+        away = normal @ fit.root.T
+        tried = [Cloud(cloud.centre + one, away) for one in fit.steps]
         found = evaluate_all(f"{name}, steps", [one.draws for one in tried], crowd * patients, at)
         found[:, jumps | ~np.isfinite(found).all(axis=0)] = np.nan  # steps are compared by what is defined after each
         costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]

@@ -152,9 +152,7 @@ def _individual(
 ) -> NDArray[np.float64]:
     """Return a parameter of each patient from the distribution of his or her set and a standard normal score."""
     logit = ones[0].scale == "logit"
-    odds = np.array([one.median / (1.0 - one.median) if logit else one.median for one in ones])[draw]
-    for which in ones[0].factors:
-        odds = np.where(group[which] > 0, odds * np.array([one.factors[which] for one in ones])[draw], odds)
+    odds = _in_groups([one.median / (1.0 - one.median) if logit else one.median for one in ones], ones, draw, group)
     odds *= np.exp(np.array([one.sd for one in ones])[draw] * score)
     return odds / (1.0 + odds) if logit else odds
 
@@ -166,10 +164,21 @@ def _member(
     uniform: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return 1 for the patients of a latent class, by a uniform draw of each."""
-    odds = np.array([one.share / (1.0 - one.share) for one in ones])[draw]
-    for which in ones[0].factors:
-        odds = np.where(group[which] > 0, odds * np.array([one.factors[which] for one in ones])[draw], odds)
+    odds = _in_groups([one.share / (1.0 - one.share) for one in ones], ones, draw, group)
     return (uniform < odds / (1.0 + odds)).astype(float)
+
+
+def _in_groups(
+    bases: Sequence[float],
+    ones: Sequence[Distribution] | Sequence[LatentClass],
+    draw: NDArray[np.int64],
+    group: Mapping[str, NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return each patient's base, that of his or her set, times the factors of the groups that he or she is in."""
+    found = np.array(bases)[draw]
+    for which in ones[0].factors:
+        found = np.where(group[which] > 0, found * np.array([one.factors[which] for one in ones])[draw], found)
+    return found
 
 
 def _correlated(
