@@ -148,13 +148,12 @@ def thread_ratio(problem: Problem, load: float) -> tuple[float | None, str]:
     idle = max(0.0, (os.cpu_count() or 1) - load)
     if idle < 1.5:
         return None, f"{idle:.1f} cores were idle (load {load:.1f}); it takes two"
-    rows, best = np.tile(np.arange(len(problem.table)), 4), {}
+    rows, ratios = np.tile(np.arange(len(problem.table)), 4), []
     engines = {threads: Engine(problem, threads) for threads in (1, 2)}
-    for _ in range(4):  # in turn, since other work comes and goes
-        for threads, engine in engines.items():
-            seconds, _states = engine.run(rows, AT_RTOL, clock=time.perf_counter)
-            best[threads] = min(best.get(threads, np.inf), seconds)
-    return best[1] / best[2], ""
+    for _ in range(40):  # in pairs, since the speed of a shared machine comes and goes
+        one, two = (engine.run(rows, AT_RTOL, clock=time.perf_counter)[0] for engine in engines.values())
+        ratios.append(one / two)
+    return float(np.median(ratios)), ""
 
 
 def plot(curves: dict, path: Path) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mesotrial.analysis import Endpoint, RefusedTargetError
 from mesotrial.calibration import Calibration, Free, Target, calibrate, load_free, load_targets
-from mesotrial.calibration.centre import Cloud, balanced_normals, fit_linear, misfit, shifts
+from mesotrial.calibration.centre import Cloud, balanced, fit_linear, misfit, shifts
+from mesotrial.calibration.forward import _midmean
 from mesotrial.calibration.free import current, parameter_sets
 from mesotrial.calibration.identify import informed, known_truth_ranks, pawn_indices
 from mesotrial.calibration.results import write_results
@@ -76,7 +77,7 @@ def _linear(members=120, seed=3):
     prior = rng.standard_normal((members, 3))
     spread = np.linalg.inv(matrix.T / variances(targets) @ matrix + np.eye(3))
     posterior = rng.multivariate_normal(np.zeros(3), spread, members)
-    return Calibration(free, targets, prior, posterior, (prior @ matrix.T, posterior @ matrix.T), matrix)
+    return Calibration(free, targets, prior, posterior, (prior @ matrix.T, posterior @ matrix.T), np.zeros(6), matrix)
 
 
 def test_known_truths_fall_anywhere_in_their_posteriors():
@@ -106,7 +107,7 @@ def test_one_round_finds_the_posterior_of_a_linear_problem():
 def test_rounds_bring_the_mean_over_the_draws_to_the_data_where_the_middle_is_beside_it():
     """A result that is the exponential of a widely spread quantity: the mean over the draws exceeds that of the middle by far."""
     data, errors = np.array([2.0]), np.array([0.01])
-    normal = balanced_normals(100, 2, 1)
+    normal = balanced(np.random.default_rng(1).standard_normal((100, 2)), np.ones(2))
     cloud = Cloud(np.zeros(2), normal * 1.0)
 
     def mean(one):
@@ -122,10 +123,19 @@ def test_rounds_bring_the_mean_over_the_draws_to_the_data_where_the_middle_is_be
 
 
 def test_the_first_draws_stand_for_all():
-    normal = balanced_normals(60, 4, 2)
-    for group in (normal[:25], normal[25:50], normal[50:]):
+    sd = np.array([0.5, 1.0, 2.0, 0.1])
+    away = balanced(np.random.default_rng(2).multivariate_normal(np.zeros(4), np.diag(sd**2), 60), sd)
+    for group in (away[:25], away[25:50], away[50:]):
         np.testing.assert_allclose(group.mean(axis=0), 0.0, atol=1e-12)
-        np.testing.assert_allclose(group.std(axis=0), 1.0)
+        np.testing.assert_allclose(group.std(axis=0), sd)
+
+
+def test_the_time_to_response_that_is_fitted_moves_between_two_scans():
+    """A median stays on a scan's date until half of the responders have crossed it; the mean of the middle half does not."""
+    found = [_midmean(np.repeat([1.4, 2.8], [early, 100 - early])) for early in (90, 65, 50, 35, 10)]
+    assert found[0] == pytest.approx(1.4) and found[-1] == pytest.approx(2.8)
+    assert found == sorted(found) and len(set(found[1:-1])) == 3
+    assert np.isnan(_midmean(np.empty(0)))
 
 
 def test_shrinkage_and_sensitivity_find_what_matters():

@@ -147,6 +147,15 @@ def test_fast_reactions_that_are_refused_by_name(text, words):
         load_model(model)
 
 
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+def test_what_was_computed_from_pi_equals_pi(backend):
+    text = (
+        "x = 1; x' = -x; a := pi; b := piecewise(2, a == pi, 3) + x*0; c := piecewise(2, exponentiale == exp(1), 3);\n"
+    )
+    seen = course(text, "b", "c", backend=backend)
+    assert all((one == 2).all() for one in seen)
+
+
 def test_a_compartment_that_changes():
     text = "compartment V; V = 2; V' = 1; species S in V; S = 3; S -> ; 0.5*S*V; total := S*V; at (time >= 2): V = 1;\n"
     volume, amount, concentration = course(text, "V", "total", "S")

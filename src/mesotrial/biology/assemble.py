@@ -248,9 +248,19 @@ def _combine(parts: Sequence[str]) -> str:
         lines.append("")
     lines.append("// Sums and products over the mechanisms and the drugs given")
     for (symbol, sign), expressions in terms.items():
-        named = [one for one in expressions if one.split()[0] != _NEUTRAL[sign]] or expressions[:1]
+        named = [one for one in expressions if not re.fullmatch(rf"{_NEUTRAL[sign]}( \w+)?", one)] or expressions[:1]
+        if sign == "*":
+            named = [_as_factor(one) for one in named]
         lines.append(_stamp(f"{symbol} := {f' {sign} '.join(named)};"))
     return "\n".join(lines) + "\n"
+
+
+def _as_factor(expression: str) -> str:
+    """Put a sum in parentheses, so that it can stand in a product."""
+    outside = expression
+    while (inner := re.sub(r"\([^()]*\)", "", outside)) != outside:
+        outside = inner
+    return f"({expression})" if re.search(r"[+-]", outside) else expression
 
 
 def _stamp(line: str) -> str:

@@ -18,7 +18,7 @@ from mesotrial.population.parameters import RUN_DRAWS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DAMPING", "Cloud", "Fit", "balanced_normals", "fit_linear", "misfit", "shifts"]
+__all__ = ["DAMPING", "Cloud", "Fit", "balanced", "fit_linear", "misfit", "shifts"]
 
 DAMPING = (0.0, 0.5, 2.0, 8.0)  # Levenberg's; each is tried, the best is kept
 _SHIFT = 0.35  # SDs of the prior by which a quantity is moved for its derivative
@@ -49,18 +49,18 @@ class Fit:
     root: NDArray[np.float64]
 
 
-def balanced_normals(draws: int, free: int, seed: int) -> NDArray[np.float64]:
-    """Return standard normal draws, shape (draws, free), of which each group of `RUN_DRAWS` has mean 0 and standard deviation 1.
+def balanced(away: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return distances from the centre, shape (draws, n_free), of which each group of `RUN_DRAWS` has mean 0 and the standard deviations `sd` (n_free,).
 
-    A run takes the first `RUN_DRAWS` of the posterior: these have the mean of all, and about their spread (correlations between so few remain by chance).
+    A run takes the first `RUN_DRAWS` of the posterior: these have the mean and the spread of all (correlations between so few remain by chance).
     """
-    normal = np.random.default_rng([seed, 1]).standard_normal((draws, free))
-    for begin in range(0, draws, RUN_DRAWS):
-        group = normal[begin : begin + RUN_DRAWS]
+    found = away.copy()
+    for begin in range(0, len(found), RUN_DRAWS):
+        group = found[begin : begin + RUN_DRAWS]
         if len(group) > 1:
             group -= group.mean(axis=0)
-            group /= group.std(axis=0)
-    return normal
+            group *= sd / group.std(axis=0)
+    return found
 
 
 def shifts(centre: NDArray[np.float64]) -> NDArray[np.float64]:

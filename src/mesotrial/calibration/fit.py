@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesotrial.calibration.centre import DAMPING, Cloud, balanced_normals, fit_linear, misfit, shifts
+from mesotrial.calibration.centre import DAMPING, Cloud, balanced, fit_linear, misfit, shifts
 from mesotrial.calibration.forward import evaluate, start_worker
 from mesotrial.calibration.free import Free, load_free
 from mesotrial.calibration.targets import Target, load_targets, refuse_validation, variances
@@ -33,7 +33,6 @@ ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the
 # Rounds of the linearisation: how many times the patients of one draw serve all draws together. Few at first, more where it matters.
 _CROWDS = (4, 4, 4, 8, 8)
 _AVERAGED = 2  # of the last rounds: each follows the chance of its own virtual patients, their average less
-_STEPPED = frozenset(("TTR_MEDIAN",))  # lies on the date of a scan, so that it jumps and has no derivative
 _BASIS_WEIGHT = 4.0  # how much the arms without immunotherapy count, because everything else rests on them
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
@@ -55,7 +54,9 @@ class Calibration:
     prior, posterior
         Scores in SDs of the priors, each (n_draws, n_free).
     predicted
-        The targets' simulated values of the prior and of the posterior, each (n_draws, n_targets), on the scoring scale.
+        The targets' simulated values of each draw of the prior and of the posterior, each (n_draws, n_targets), on the scoring scale.
+    together
+        Those of patients who share all draws of the posterior, as a run shows them, shape (n_targets,).
     slope
         Derivatives of the mean predictions by the scores, shape (n_targets, n_free).
     compute
@@ -68,13 +69,14 @@ class Calibration:
     prior: NDArray[np.float64]
     posterior: NDArray[np.float64]
     predicted: tuple[NDArray[np.float64], NDArray[np.float64]]
+    together: NDArray[np.float64]
     slope: NDArray[np.float64]
     compute: tuple[int, float] = (0, 0.0)
 
     def z(self) -> NDArray[np.float64]:
-        """Return the score's z of each target at the posterior mean of the predictions, shape (n_targets,)."""
+        """Return the score's z of each target, of the prediction of all draws together, shape (n_targets,)."""
         value, sd = (np.array([getattr(one, name) for one in self.targets]) for name in ("value", "sd"))
-        z: NDArray[np.float64] = (np.nanmean(self.predicted[1], axis=0) - value) / sd
+        z: NDArray[np.float64] = (self.together - value) / sd
         return z
 
 
@@ -101,7 +103,7 @@ def calibrate(
     free, targets = free or load_free(), targets or load_targets()
     refuse_validation(targets)
     store = _Store(Path(folder), _settings(free, targets, members, draws, patients_per_arm, seed))
-    total = len(ALPHAS) * members + len(_CROWDS) * (1 + len(free) + len(DAMPING)) + draws
+    total = len(ALPHAS) * members + len(_CROWDS) * (1 + len(free) + len(DAMPING)) + draws + 1
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, initializer=start_worker, initargs=(free, targets)) as pool:
         evaluator = _Evaluator(store, pool, total, progress or (lambda done, total, message: None))
@@ -110,7 +112,10 @@ def calibrate(
         cloud, slope = _place(evaluator, scores, targets, draws, patients_per_arm, seed)
         single = [one[None, :] for one in cloud.draws]
         last = _defined(evaluator("Posterior", single, patients_per_arm, 100 * seed + 99))
-    return Calibration(free, targets, prior, cloud.draws, (first, last), slope, (total, store.seconds / 3600.0))
+        together = evaluator("Posterior together", [cloud.draws], _CROWDS[-1] * patients_per_arm, 100 * seed + 98)[0]
+    return Calibration(
+        free, targets, prior, cloud.draws, (first, last), together, slope, (total, store.seconds / 3600.0)
+    )
 
 
 def _smooth(
@@ -144,21 +149,19 @@ def _place(
     """Return the posterior by iterated linearisation from the smoother's ensemble, and the last derivatives."""
     data, errors = np.array([one.value for one in targets]), variances(targets, _BASIS_WEIGHT)
     centre = np.clip(ensemble.mean(axis=0), -2.0, 2.0)
-    normal = balanced_normals(draws, len(centre), seed)
+    normal = np.random.default_rng([seed, 1]).standard_normal((draws, len(centre)))
     centres = []
     cloud = Cloud(centre, ensemble - ensemble.mean(axis=0))
-    jumps = np.array([one.endpoint.code in _STEPPED for one in targets])
     for step, crowd in enumerate(_CROWDS):
         at = 100 * seed + 10 + step
         name = f"Linearisation {step + 1}"
         clouds = [cloud.draws, *(cloud.draws + one for one in shifts(cloud.centre))]
         values = evaluate_all(f"{name}, slopes", clouds, crowd * patients, at)
-        values[:, jumps] = np.nan
         fit = fit_linear(cloud.centre, values[0], values[1:], data, errors)
-        away = normal @ fit.root.T
+        away = balanced(normal @ fit.root.T, np.linalg.norm(fit.root, axis=1))
         tried = [Cloud(cloud.centre + one, away) for one in fit.steps]
         found = evaluate_all(f"{name}, steps", [one.draws for one in tried], crowd * patients, at)
-        found[:, jumps | ~np.isfinite(found).all(axis=0)] = np.nan  # steps are compared by what is defined after each
+        found[:, ~np.isfinite(found).all(axis=0)] = np.nan  # steps are compared by what is defined after each
         costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]
         cloud = tried[int(np.argmin(costs))]
         centres.append(cloud.centre)
@@ -202,7 +205,7 @@ def _settings(
         "patients_per_arm": patients,
         "seed": seed,
         "program": program_hash("analysis", "calibration"),
-        "method": [list(ALPHAS), list(_CROWDS), _AVERAGED, sorted(_STEPPED), _BASIS_WEIGHT],
+        "method": [list(ALPHAS), list(_CROWDS), _AVERAGED, _BASIS_WEIGHT],
         "free": [[one.path, one.scale, one.centre, one.sd] for one in free],
         "targets": [[one.design, repr(one.endpoint), round(one.value, 9), round(one.sd, 9)] for one in targets],
     }

@@ -64,8 +64,11 @@ class Forward:
 def _value(outcomes: Outcomes, endpoint: Endpoint) -> float:
     """Return an estimate; for a median beyond the follow-up, that of an exponential through the end of the curve.
 
-    So a member of the ensemble whose median is not reached pulls as far as it lies away, instead of not at all.
+    So a member of the ensemble whose median is not reached pulls as far as it lies away, instead of not at all. The median time to response lies on the date
+    of a scan, so that it has no derivative: the mean of the middle half stands in for it.
     """
+    if endpoint.code == "TTR_MEDIAN":
+        return _midmean(outcomes.survival("TTR", endpoint.arm, endpoint.subgroup).months)
     value = estimate(outcomes, endpoint).value
     if math.isfinite(value) or not codes.is_median(endpoint.code) or endpoint.curve is None:
         return value
@@ -75,6 +78,12 @@ def _value(outcomes: Outcomes, endpoint: Endpoint) -> float:
     end = float(patients.months.max())
     free = kaplan_meier(patients.months, patients.event).at(end)[0]
     return end * math.log(2) / -math.log(free) if 0.5 <= free < 1 else math.nan
+
+
+def _midmean(months: NDArray[np.float64]) -> float:
+    """Return the mean of the middle half: a median that does not jump from scan to scan."""
+    middle = slice(len(months) // 4, -(len(months) // 4) or None)
+    return float(np.sort(months)[middle].mean()) if len(months) else math.nan
 
 
 _forward: Forward

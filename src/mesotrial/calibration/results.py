@@ -49,7 +49,7 @@ def write_results(folder: Path, calibration: Calibration, *, provenance: str) ->
         POSTERIOR: text,
         FITTED: _fitted(calibration),
         TARGETS: _csv(
-            ["design", "arm", "subgroup", "code", "time_months", "published", "lo90", "median", "hi90", "z", "source"],
+            ["design", "arm", "subgroup", "code", "time_months", "published", "fitted", "lo90", "hi90", "z", "source"],
             _target_rows(calibration),
         ),
         INFORMED: _csv([field.name for field in fields(Informed)], map(_rounded, map(astuple, informed(calibration)))),
@@ -101,14 +101,15 @@ def _fitted(calibration: Calibration) -> str:
 def _target_rows(calibration: Calibration) -> Iterable[Sequence[str]]:
     for place, (target, z) in enumerate(zip(calibration.targets, calibration.z(), strict=True)):
         endpoint = target.endpoint
-        low, middle, high = np.quantile(calibration.predicted[1][:, place], (0.05, 0.5, 0.95))
+        low, high = np.quantile(calibration.predicted[1][:, place], (0.05, 0.95))
+        fitted = calibration.together[place]
         yield [
             target.design,
             endpoint.arm,
             endpoint.subgroup,
             endpoint.code,
             "" if endpoint.time_months is None else f"{endpoint.time_months:g}",
-            *(f"{codes.from_scale(endpoint.code, float(value)):.4g}" for value in (target.value, low, middle, high)),
+            *(f"{codes.from_scale(endpoint.code, float(value)):.4g}" for value in (target.value, fitted, low, high)),
             f"{z:.2f}",
             target.source,
         ]

@@ -124,11 +124,13 @@ class DoseTable:
 
     def merged(self, other: "DoseTable") -> "DoseTable":
         """Return both tables in one, sorted; at equal times this table's doses come first."""
-        joined = DoseTable(
-            np.concatenate([self.patient, other.patient]),
-            np.concatenate([self.start, other.start]),
-            np.concatenate([self.stop, other.stop]),
-            np.concatenate([self.state, other.state]),
-            np.concatenate([self.amount, other.amount]),
-        )
+        joined = other
+        if len(self):
+            joined = DoseTable(
+                np.concatenate([self.patient, other.patient]),
+                np.concatenate([self.start, other.start]),
+                np.concatenate([self.stop, other.stop]),
+                np.concatenate([self.state, other.state]),
+                np.concatenate([self.amount, other.amount]),
+            )
         return joined.rows(np.lexsort((joined.start, joined.patient)))

@@ -91,8 +91,9 @@ class NumbaBackend:
         if threads <= 1:
             move(0, n)
             return
-        # More shares than threads, since patients differ in cost; the calling thread works too.
-        edges = np.linspace(0, n, min(4 * threads, n // _SMALLEST_SHARE) + 1).astype(int).tolist()
+        # A large share each, then a small one, since patients differ in cost and a share's last patients leave lanes idle; the calling thread works too.
+        large = int(0.8 * n / threads)
+        edges = [*range(0, large * threads, large), *np.linspace(large * threads, n, threads + 1).astype(int).tolist()]
         shares = iter(list(zip(edges[:-1], edges[1:], strict=True)))
 
         def work() -> None:

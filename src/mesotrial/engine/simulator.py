@@ -246,7 +246,8 @@ class Simulator:
             )
         column = np.array([self._column.get(name, -1) for name in doses.names], dtype=np.int64)[doses.which]
         table = DoseTable(doses.patient, doses.time_days, doses.time_days + doses.duration_days, column, doses.amount)
-        return table.rows(fine & (column >= 0))
+        acting = fine & (column >= 0)
+        return table if acting.all() else table.rows(acting)
 
 
 def _save_times(save_at: npt.ArrayLike | None, n: int) -> Floats:

@@ -376,7 +376,7 @@ class _Visits:
             + self.background[rows, None]
             + added,
             readout["symptoms_per_day"][:, None] * risk,
-            readout["new_lesion_per_day"][:, None] * risk,
+            readout["new_lesion_per_day"][:, None] * tumour_risk(volume, growth, readout, "lesion_growth_log"),
         )
         found = []
         for place, hazard in enumerate(hazards):

@@ -1,6 +1,6 @@
 """Hazards of what a clinic sees between scans: death, symptomatic progression, new lesions.
 
-One relative risk of the tumour drives all three: ``s(V) exp(b g)``. Size saturates, ``s = V (V50 + 200) / (200 (V + V50))``, 1 at 200 mL: a tumour that is
+A relative risk of the tumour drives all three: ``s(V) exp(b g)``. Size saturates, ``s = V (V50 + 200) / (200 (V + V50))``, 1 at 200 mL: a tumour that is
 gone does not kill, and a large one kills little more than one half its size. g is the relative growth over 90 days, smoothed over 30 (size and growth rate
 drive survival in Claret 2018, 10.1158/1078-0432.CCR-17-3662, and Chan 2021, 10.1002/psp4.12686). Death adds the person's covariates, treatment after
 progression and the background mortality of age and sex.
@@ -24,16 +24,19 @@ _GROWTH_LIMIT = 2.0
 
 
 def tumour_risk(
-    volume_ml: NDArray[np.float64], growth_per_day: NDArray[np.float64], hazard: Mapping[str, NDArray[np.float64]]
+    volume_ml: NDArray[np.float64],
+    growth_per_day: NDArray[np.float64],
+    hazard: Mapping[str, NDArray[np.float64]],
+    growth_log: str = "growth_log",
 ) -> NDArray[np.float64]:
-    """Return the tumour's relative risk, shape (n_patients, n_times); `hazard` has one value a patient.
+    """Return the tumour's relative risk, shape (n_patients, n_times); `hazard` has one value a patient, that of growth at `growth_log`.
 
     Growth over 90 days is bounded at +-2 on the log scale, where data end.
     """
     growth = np.clip(_GROWTH_WINDOW_DAYS * growth_per_day, -_GROWTH_LIMIT, _GROWTH_LIMIT)
     half = hazard["size_half_ml"][:, None]
     size = volume_ml / (volume_ml + half) * (_REFERENCE_VOLUME_ML + half) / _REFERENCE_VOLUME_ML
-    risk: NDArray[np.float64] = size * np.exp(hazard["growth_log"][:, None] * growth)
+    risk: NDArray[np.float64] = size * np.exp(hazard[growth_log][:, None] * growth)
     return risk
 
 
