@@ -11,7 +11,7 @@ from mesotrial.analysis import Endpoint, RefusedTargetError
 from mesotrial.calibration import Calibration, Free, Target, calibrate, load_free, load_targets
 from mesotrial.calibration.centre import Cloud, balanced, fit_linear, misfit, shifts
 from mesotrial.calibration.forward import _midmean
-from mesotrial.calibration.free import current, parameter_sets
+from mesotrial.calibration.free import parameter_sets
 from mesotrial.calibration.identify import informed, known_truth_ranks, pawn_indices
 from mesotrial.calibration.results import write_results
 from mesotrial.calibration.targets import DESIGNS, variances
@@ -60,8 +60,8 @@ def test_every_free_quantity_names_a_number():
     base, free = load_parameters(), load_free()
     (moved,) = parameter_sets(base, free, np.full((1, len(free)), 0.3))
     for one in free:
-        assert current(moved, one.path) == pytest.approx(one.from_scale(0.3))
-        assert np.isfinite(current(base, one.path))
+        assert moved.at(one.path) == pytest.approx(one.from_scale(0.3))
+        assert np.isfinite(base.at(one.path))
 
 
 def _linear(members=120, seed=3):
@@ -175,6 +175,6 @@ def test_the_shipped_population_is_the_mean_of_the_shipped_posterior():
     fitted, draws, free = load_parameters(), load_posterior(), load_free()
     assert len(draws) >= 100
     for one in free:
-        scores = np.array([one.to_scale(current(draw, one.path)) for draw in draws])
-        assert one.to_scale(current(fitted, one.path)) == pytest.approx(scores.mean(), abs=0.01), one.path
+        scores = np.array([one.to_scale(draw.at(one.path)) for draw in draws])
+        assert one.to_scale(fitted.at(one.path)) == pytest.approx(scores.mean(), abs=0.01), one.path
         assert scores[:RUN_DRAWS].mean() == pytest.approx(scores.mean(), abs=0.01), one.path

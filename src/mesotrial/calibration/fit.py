@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate"]
+__all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate", "kept_evaluations"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
 # Rounds of the linearisation: how many times the patients of one draw serve all draws together. Few at first, more where it matters.
@@ -116,6 +116,12 @@ def calibrate(
     return Calibration(
         free, targets, prior, cloud.draws, (first, last), together, slope, (total, store.seconds / 3600.0)
     )
+
+
+def kept_evaluations(folder: Path) -> int:
+    """Return how many evaluations a folder holds, 0 where there is none."""
+    file = folder / _EVALUATIONS
+    return file.read_text(encoding="utf-8").count("\n") if file.is_file() else 0
 
 
 def _smooth(

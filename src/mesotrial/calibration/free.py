@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mesotrial.population import ParameterSet
 
-__all__ = ["Free", "current", "load_free", "parameter_sets"]
+__all__ = ["Free", "load_free", "parameter_sets"]
 
 Scale = Literal["log", "logit", "linear", "tanh"]
 
@@ -74,21 +74,3 @@ def parameter_sets(base: ParameterSet, free: Sequence[Free], scores: NDArray[np.
         base.replaced({one.path: one.from_scale(float(score)) for one, score in zip(free, row, strict=True)})
         for row in scores
     )
-
-
-def current(parameters: ParameterSet, path: str) -> float:
-    """Return the number at a dotted path; KeyError for a path that names nothing."""
-    match path.split("."):
-        case ["readout", name]:
-            return parameters.readout[name]
-        case ["correlations", first, second]:
-            return parameters.correlations[first, second]
-        case ["classes", name, "share"]:
-            return parameters.classes[name].share
-        case ["classes", name, group]:
-            return parameters.classes[name].factors[group]
-        case [name, "factors", group]:
-            return parameters.distributions[name].factors[group]
-        case [name, field]:
-            return float(getattr(parameters.distributions[name], field))
-    raise KeyError(path)

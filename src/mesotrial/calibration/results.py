@@ -15,7 +15,7 @@ import numpy as np
 
 from mesotrial.analysis import codes
 from mesotrial.calibration.identify import Informed, informed, known_truth_ranks, pawn_indices
-from mesotrial.population.parameters import RUN_DRAWS
+from mesotrial.population.parameters import RUN_DRAWS, locate
 
 if TYPE_CHECKING:
     from mesotrial.calibration.fit import Calibration
@@ -78,21 +78,16 @@ def _fitted(calibration: Calibration) -> str:
     yaml.width, yaml.preserve_quotes = 1000, True
     shipped = files("mesotrial.population") / "data" / FITTED
     data = yaml.load(shipped.read_text(encoding="utf-8"))
+    correlations = {tuple(row["between"]): row for row in data["correlations"]}
+    rooms = {**data, "distributions": data["parameters"], "correlations": correlations}
     for one, score in zip(calibration.free, calibration.posterior.mean(axis=0), strict=True):
         value = float(f"{one.from_scale(float(score)):.4g}")
-        match one.path.split("."):
-            case ["readout", name]:
-                data["readout"][name]["value"] = value
-            case ["correlations", *pair]:
-                next(row for row in data["correlations"] if row["between"] == pair)["value"] = value
-            case ["classes", name, "share"]:
-                data["classes"][name]["share"] = value
-            case ["classes", name, group]:
-                data["classes"][name]["factors"][group] = value
-            case [name, "factors", group]:
-                data["parameters"][name]["factors"][group] = value
-            case [name, field]:
-                data["parameters"][name][field] = value
+        room, name, *inner = locate(one.path)
+        *outer, last = inner or ["value"]
+        entry = rooms[room][name]
+        for key in outer:
+            entry = entry[key]
+        entry[last] = value
     buffer = io.StringIO()
     yaml.dump(data, buffer)
     return buffer.getvalue()

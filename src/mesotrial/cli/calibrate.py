@@ -53,7 +53,7 @@ def calibrate(
     from mesotrial.analysis.codes import COVERED
     from mesotrial.calibration import calibrate as fit
     from mesotrial.calibration import load_targets
-    from mesotrial.calibration.fit import FolderError
+    from mesotrial.calibration.fit import FolderError, kept_evaluations
     from mesotrial.calibration.results import write_results
     from mesotrial.calibration.targets import DESIGNS
     from mesotrial.cli.progress import Reporter
@@ -61,10 +61,12 @@ def calibrate(
 
     if members < 10 or draws < 10 or patients < 50:
         raise RequestError(
-            f"it needs 10 members, 10 draws and 50 patients per arm, not {members}, {draws} and {patients}"
+            f"it needs at least 10 members, 10 draws and 50 patients per arm, not {members}, {draws} and {patients}"
         )
     designs = tuple(name.strip() for name in targets.split(",") if name.strip()) if targets else DESIGNS
-    with Reporter("Calibrating", quiet=quiet, unit="evaluations") as reporter:
+    kept = kept_evaluations(out)
+    opening = f"Going on with the calibration in {out}: {kept} evaluations are there" if kept else "Calibrating"
+    with Reporter(opening, quiet=quiet, unit="evaluations") as reporter:
         try:
             found = fit(
                 out,

@@ -5,11 +5,11 @@ The numbers are data (``data/*.yaml``), each with unit and status; this module r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "RUN_DRAWS",
@@ -19,6 +19,7 @@ __all__ = [
     "load_ensemble",
     "load_parameters",
     "load_posterior",
+    "locate",
 ]
 
 RUN_DRAWS = 25  # posterior draws that share the patients of a run: enough to see how far apart they are, few enough for each to have patients
@@ -68,34 +69,57 @@ class ParameterSet:
         Paths: ``growth_rate.median``, ``growth_rate.sd``, ``growth_rate.factors.relapsed``, ``classes.indolent.share``,
         ``classes.indolent.relapsed``, ``readout.death_per_day``, ``correlations.a.b``. Raises `KeyError` for a path that names nothing.
         """
-        distributions, correlations, readout = dict(self.distributions), dict(self.correlations), dict(self.readout)
-        classes = dict(self.classes)
+        found = self
         for path, value in changes.items():
-            match path.split("."):
-                case ["readout", name] if name in readout:
-                    readout[name] = value
-                case ["classes", name, "share"] if name in classes:
-                    classes[name] = replace(classes[name], share=value)
-                case ["classes", name, group] if name in classes and group in classes[name].factors:
-                    classes[name] = replace(classes[name], factors={**classes[name].factors, group: value})
-                case ["correlations", first, second] if (first, second) in correlations:
-                    correlations[first, second] = value
-                case [name, "median"] if name in distributions:
-                    distributions[name] = replace(distributions[name], median=value)
-                case [name, "sd"] if name in distributions:
-                    distributions[name] = replace(distributions[name], sd=value)
-                case [name, "factors", group] if name in distributions:
-                    old = distributions[name]
-                    distributions[name] = replace(old, factors={**old.factors, group: value})
-                case _:
-                    raise KeyError(f"no parameter at {path!r}")
-        return replace(self, distributions=distributions, classes=classes, correlations=correlations, readout=readout)
+            found = _with(found, path, locate(path), value)
+        return found
+
+    def at(self, path: str) -> float:
+        """Return the number at a dotted path, as in `replaced`; KeyError for a path that names nothing."""
+        found: Any = self
+        for key in locate(path):
+            found = _part(found, path, key)
+        return float(found)
 
     def typical(self) -> ParameterSet:
         """Return the same population without spread between patients: everyone has the median parameters of his or her group."""
         same = {name: replace(one, sd=0.0) for name, one in self.distributions.items()}
         nobody = {name: replace(one, share=0.0) for name, one in self.classes.items()}
         return replace(self, version=f"{self.version}, typical patients", distributions=same, classes=nobody)
+
+
+def locate(path: str) -> tuple[str | tuple[str, str], ...]:
+    """Return where the number at a dotted path (`ParameterSet.replaced`) is: the attribute of the set, the key in it, and so on inwards."""
+    match path.split("."):
+        case ["readout", name]:
+            return "readout", name
+        case ["correlations", first, second]:
+            return "correlations", (first, second)
+        case ["classes", name, "share"]:
+            return "classes", name, "share"
+        case ["classes", name, group]:
+            return "classes", name, "factors", group
+        case [name, "factors", group]:
+            return "distributions", name, "factors", group
+        case [name, "median" | "sd" as field]:
+            return "distributions", name, field
+    raise KeyError(f"no parameter at {path!r}")
+
+
+def _part(whole: Any, path: str, key: Any) -> Any:
+    if not isinstance(whole, Mapping):
+        return getattr(whole, key)
+    if key not in whole:
+        raise KeyError(f"no parameter at {path!r}")
+    return whole[key]
+
+
+def _with(whole: Any, path: str, keys: Sequence[Any], value: float) -> Any:
+    """Return a copy of `whole` in which the number at `keys` is `value`."""
+    if not keys:
+        return value
+    inner = _with(_part(whole, path, keys[0]), path, keys[1:], value)
+    return {**whole, keys[0]: inner} if isinstance(whole, Mapping) else replace(whole, **{keys[0]: inner})
 
 
 @lru_cache
