@@ -167,7 +167,7 @@ def plot(curves: dict, path: Path) -> None:
         for program, curve in programs.items():
             axis.loglog([e for _, e, _ in curve], [1e3 * s for *_, s in curve], marker="o", label=program)
         axis.set(title=name, xlabel="error", ylabel="ms a patient and core")
-    axes[0][0].legend()
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.savefig(path, dpi=150)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mesotrial.analysis import Endpoint, RefusedTargetError
 from mesotrial.calibration import Calibration, Free, Target, calibrate, load_free, load_targets
-from mesotrial.calibration.centre import Cloud, balanced, fit_linear, misfit, shifts
+from mesotrial.calibration.centre import Cloud, balanced, fit_linear, information, misfit, shifts
 from mesotrial.calibration.forward import _midmean
 from mesotrial.calibration.free import parameter_sets
 from mesotrial.calibration.identify import informed, known_truth_ranks, pawn_indices
@@ -77,7 +77,15 @@ def _linear(members=120, seed=3):
     prior = rng.standard_normal((members, 3))
     spread = np.linalg.inv(matrix.T / variances(targets) @ matrix + np.eye(3))
     posterior = rng.multivariate_normal(np.zeros(3), spread, members)
-    return Calibration(free, targets, prior, posterior, (prior @ matrix.T, posterior @ matrix.T), np.zeros(6), matrix)
+    return Calibration(
+        free,
+        targets,
+        prior,
+        posterior,
+        (prior @ matrix.T, posterior @ matrix.T),
+        np.zeros(6),
+        np.stack([matrix, matrix]),
+    )
 
 
 def test_known_truths_fall_anywhere_in_their_posteriors():
@@ -102,6 +110,16 @@ def test_one_round_finds_the_posterior_of_a_linear_problem():
     np.testing.assert_allclose(fit.slope, matrix)
     costs = [misfit(matrix @ (centre + one), data, errors, centre + one) for one in fit.steps]
     assert costs == sorted(costs)  # the more damped, the further from the best
+
+
+def test_the_chance_of_virtual_patients_in_slopes_is_no_information():
+    """Targets that say nothing: noisy slopes alone would halve the spread; two rounds' slopes leave most of it."""
+    rng = np.random.default_rng(6)
+    noise = rng.normal(0.0, 0.3, (2, 126, 20))
+    weights = np.full(126, 1 / 0.3**2)
+    alone, both = (np.linalg.inv(information(first, noise[0], weights) + np.eye(20)) for first in noise)
+    assert np.sqrt(np.diag(alone)).mean() < 0.12
+    assert np.sqrt(np.diag(both)).mean() > 0.6
 
 
 def test_rounds_bring_the_mean_over_the_draws_to_the_data_where_the_middle_is_beside_it():

@@ -18,10 +18,10 @@ from mesotrial.population.parameters import RUN_DRAWS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DAMPING", "Cloud", "Fit", "balanced", "fit_linear", "misfit", "shifts"]
+__all__ = ["DAMPING", "Cloud", "Fit", "balanced", "fit_linear", "information", "misfit", "shifts"]
 
 DAMPING = (0.0, 0.5, 2.0, 8.0)  # Levenberg's; each is tried, the best is kept
-_SHIFT = 0.35  # SDs of the prior by which a quantity is moved for its derivative
+_SHIFT = 0.7  # SDs of the prior by which a quantity is moved for its derivative: about the draws' own spread, so that chance is small beside it
 _LONGEST = 1.0  # SDs of the prior that a quantity may move in one round
 _FARTHEST = 3.0
 _HUBER = 1.345  # SDs beyond which a result's pull no longer grows
@@ -85,21 +85,39 @@ def fit_linear(
     moved: NDArray[np.float64],
     data: NDArray[np.float64],
     errors: NDArray[np.float64],
+    before: NDArray[np.float64] | None = None,
 ) -> Fit:
     """Solve one round.
 
     `values` (n_targets,) are the mean predictions of the cloud at `centre`, `moved` (n_free, n_targets) those of the cloud moved by `shifts`, with the same
-    random draws; `errors` the variances of `data`, each (n_targets,). What is not defined pulls nowhere.
+    random draws; `errors` the variances of `data`, each (n_targets,). What is not defined pulls nowhere. `before`: the slope of the round before, from other
+    virtual patients.
     """
     slope = ((moved - values) / np.diag(shifts(centre))[:, None]).T
     slope[~np.isfinite(slope)] = 0.0
     difference = _difference(values, data)
-    weighed = slope.T / _heavy_tailed(difference, errors)
+    weights = 1.0 / _heavy_tailed(difference, errors)
+    weighed = slope.T * weights
     precision = weighed @ slope + np.eye(len(centre))
     gradient = weighed @ difference + centre
     steps = [-np.linalg.solve(precision + one * np.diag(np.diag(precision)), gradient) for one in DAMPING]
     bounded = np.clip(centre + np.clip(steps, -_LONGEST, _LONGEST), -_FARTHEST, _FARTHEST) - centre
-    return Fit(bounded, slope, np.linalg.cholesky(np.linalg.inv(precision)))
+    spread = np.linalg.inv(information(slope if before is None else before, slope, weights) + np.eye(len(centre)))
+    return Fit(bounded, slope, np.linalg.cholesky(spread))
+
+
+def information(
+    first: NDArray[np.float64], second: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what targets of `weights` (n_targets,) say of the free quantities, a precision (n_free, n_free), from two slopes (n_targets, n_free).
+
+    Slopes carry the chance of their virtual patients, whose square would pass for information. The product of two slopes from different patients is right in
+    the mean; where chance makes it negative, nothing is known.
+    """
+    product = (first.T * weights) @ second
+    values, vectors = np.linalg.eigh((product + product.T) / 2.0)
+    found: NDArray[np.float64] = (vectors * np.maximum(values, 0.0)) @ vectors.T
+    return found
 
 
 def _difference(values: NDArray[np.float64], data: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,8 +57,8 @@ class Calibration:
         The targets' simulated values of each draw of the prior and of the posterior, each (n_draws, n_targets), on the scoring scale.
     together
         Those of patients who share all draws of the posterior, as a run shows them, shape (n_targets,).
-    slope
-        Derivatives of the mean predictions by the scores, shape (n_targets, n_free).
+    slopes
+        Derivatives of the mean predictions by the scores in the last two rounds, each with virtual patients of its own, shape (2, n_targets, n_free).
     compute
         Evaluations, and the hours of one processor that they took.
 
@@ -70,7 +70,7 @@ class Calibration:
     posterior: NDArray[np.float64]
     predicted: tuple[NDArray[np.float64], NDArray[np.float64]]
     together: NDArray[np.float64]
-    slope: NDArray[np.float64]
+    slopes: NDArray[np.float64]
     compute: tuple[int, float] = (0, 0.0)
 
     def z(self) -> NDArray[np.float64]:
@@ -109,12 +109,12 @@ def calibrate(
         evaluator = _Evaluator(store, pool, total, progress or (lambda done, total, message: None))
         prior = np.random.default_rng(seed).standard_normal((members, len(free)))
         scores, first = _smooth(evaluator, prior, targets, patients_per_arm, seed)
-        cloud, slope = _place(evaluator, scores, targets, draws, patients_per_arm, seed)
+        cloud, slopes = _place(evaluator, scores, targets, draws, patients_per_arm, seed)
         single = [one[None, :] for one in cloud.draws]
         last = _defined(evaluator("Posterior", single, patients_per_arm, 100 * seed + 99))
         together = evaluator("Posterior together", [cloud.draws], _CROWDS[-1] * patients_per_arm, 100 * seed + 98)[0]
     return Calibration(
-        free, targets, prior, cloud.draws, (first, last), together, slope, (total, store.seconds / 3600.0)
+        free, targets, prior, cloud.draws, (first, last), together, slopes, (total, store.seconds / 3600.0)
     )
 
 
@@ -152,18 +152,19 @@ def _place(
     patients: int,
     seed: int,
 ) -> tuple[Cloud, NDArray[np.float64]]:
-    """Return the posterior by iterated linearisation from the smoother's ensemble, and the last derivatives."""
+    """Return the posterior by iterated linearisation from the smoother's ensemble, and the derivatives of the last two rounds."""
     data, errors = np.array([one.value for one in targets]), variances(targets, _BASIS_WEIGHT)
     centre = np.clip(ensemble.mean(axis=0), -2.0, 2.0)
     normal = np.random.default_rng([seed, 1]).standard_normal((draws, len(centre)))
-    centres = []
+    centres: list[NDArray[np.float64]] = []
+    slopes: list[NDArray[np.float64]] = []
     cloud = Cloud(centre, ensemble - ensemble.mean(axis=0))
     for step, crowd in enumerate(_CROWDS):
         at = 100 * seed + 10 + step
         name = f"Linearisation {step + 1}"
         clouds = [cloud.draws, *(cloud.draws + one for one in shifts(cloud.centre))]
         values = evaluate_all(f"{name}, slopes", clouds, crowd * patients, at)
-        fit = fit_linear(cloud.centre, values[0], values[1:], data, errors)
+        fit = fit_linear(cloud.centre, values[0], values[1:], data, errors, slopes[-1] if slopes else None)
         away = balanced(normal @ fit.root.T, np.linalg.norm(fit.root, axis=1))
         tried = [Cloud(cloud.centre + one, away) for one in fit.steps]
         found = evaluate_all(f"{name}, steps", [one.draws for one in tried], crowd * patients, at)
@@ -171,7 +172,8 @@ def _place(
         costs = [misfit(one, data, errors, new.centre) for one, new in zip(found, tried, strict=True)]
         cloud = tried[int(np.argmin(costs))]
         centres.append(cloud.centre)
-    return Cloud(np.mean(centres[-_AVERAGED:], axis=0), cloud.away), fit.slope
+        slopes.append(fit.slope)
+    return Cloud(np.mean(centres[-_AVERAGED:], axis=0), cloud.away), np.array(slopes[-2:])
 
 
 class _Evaluator:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from mesotrial.analysis import codes
+from mesotrial.calibration.centre import information
 from mesotrial.calibration.targets import variances
 
 if TYPE_CHECKING:
@@ -104,11 +105,13 @@ def known_truth_ranks(calibration: Calibration, seed: int = 1) -> NDArray[np.flo
     errors = variances(calibration.targets)
     centre, middle = truths.mean(axis=0), predicted.mean(axis=0)
     # What the slopes leave unexplained of the draws' results (curvature, the chance of simulated patients) adds to the errors.
-    left = predicted - middle - (truths - centre) @ calibration.slope.T
+    one, other = calibration.slopes
+    slope = (one + other) / 2.0
+    left = predicted - middle - (truths - centre) @ slope.T
     errors_now = errors + left.var(axis=0)
     prior = np.linalg.inv(np.cov(truths.T) + 1e-9 * np.eye(len(centre)))
-    gain_from = calibration.slope / errors_now[:, None]
-    covariance_now = np.linalg.inv(prior + calibration.slope.T @ gain_from)
+    gain_from = slope / errors_now[:, None]
+    covariance_now = np.linalg.inv(prior + information(one, other, 1.0 / errors_now))
     data = predicted + rng.standard_normal(predicted.shape) * np.sqrt(errors)
     means = centre + (data - middle) @ gain_from @ covariance_now.T
     ranks: NDArray[np.float64] = ndtr((truths - means) / np.sqrt(np.diag(covariance_now)))
