@@ -1,5 +1,6 @@
 """A new drug is a data file; a new way of acting is one data file and one file of Antimony. Done here with made-up ones in a user's own folder."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,14 @@ def test_a_made_up_mechanism_is_one_data_file_and_one_file_of_antimony(own: Path
     state = simulator.advance(simulator.start(np.array([[1.0], [0.0]])), until=2.0, doses=doses)
     lit, dark = simulator.observe(state, ["tumour_live"])["tumour_live"]
     assert 0.8 < lit / dark < 0.9
+
+
+def test_a_factor_may_be_a_sum(own: Path) -> None:
+    factors = "growth_factor *= 1 - 0.5 * $benefit;\ngrowth_factor *= 1;\nroom_left *= 1 - 0.1 * $benefit;\nvar room_left has dimensionless;\n"
+    (own / "mechanisms" / "glow.ant").write_text(MECHANISM + factors, encoding="utf-8")
+    text = assemble([load_drug("glowworm")]).antimony
+    assert re.search(r"growth_factor := .*\(1 dimensionless - 0\.5 dimensionless \* translation_glow\)", text)
+    assert "room_left := (1 dimensionless - 0.1 dimensionless * translation_glow);" in text
 
 
 def test_a_drug_of_a_known_kind_is_a_data_file(own: Path) -> None:
