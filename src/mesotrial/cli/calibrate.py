@@ -40,7 +40,7 @@ def calibrate(
     """Fit the population to published results of role calibration: an ensemble smoother (ES-MDA), then iterated posterior linearisation.
 
     Results kept for validation are refused. Every evaluation is kept as soon as it is done, so that an interrupted calibration goes on where it stopped;
-    all of it takes 1.3 hours of one processor. The folder ends with `posterior.csv` (equally likely parameter sets), `fitted.yaml` (their means),
+    all of it takes 1.4 hours of one processor. The folder ends with `posterior.csv` (equally likely parameter sets), `fitted.yaml` (their means),
     `targets.csv` (published against fitted), `informed.csv` (prior to posterior), `sensitivity.csv` (PAWN) and `known_truth.csv` (simulation-based
     calibration).
 
