@@ -156,6 +156,12 @@ def test_what_was_computed_from_pi_equals_pi(backend):
     assert all((one == 2).all() for one in seen)
 
 
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+def test_a_constant_that_is_no_number_may_be_looked_at(backend):
+    x, r = course("x = 1; x' = -x; R = NaN;\n", "x", "R", backend=backend)
+    assert np.isfinite(x).all() and np.isnan(r).all()
+
+
 def test_a_compartment_that_changes():
     text = "compartment V; V = 2; V' = 1; species S in V; S = 3; S -> ; 0.5*S*V; total := S*V; at (time >= 2): V = 1;\n"
     volume, amount, concentration = course(text, "V", "total", "S")

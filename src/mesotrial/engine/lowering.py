@@ -51,9 +51,12 @@ def lower(model: Model, observables: Sequence[str], inputs: Sequence[str], dosed
     whole, model = model, model.reduced(observables, dosed, inputs)
     dead = dead_states(whole, dosed, inputs)
     numbers = dict(_AS_NUMBERS)
+    formulas = [*model.derived.values(), *model.algebra.values()]
+    formulas += [part for equation in model.states.values() for part in (equation.rate, equation.initial)]
+    used = set().union(*(formula.free_symbols for formula in formulas))
     for name, value in model.constants.items():
         if name not in inputs:
-            if value != value:
+            if value != value and symbol(name) in used:  # NaN that is only looked at is a value
                 raise ModelError(f"{name} has no value: give it one in the model or make it an input")
             numbers[symbol(name)] = number(value)
     hoister = Hoister(symbol(name) for name in inputs)
