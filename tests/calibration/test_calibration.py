@@ -113,7 +113,7 @@ def test_one_round_finds_the_posterior_of_a_linear_problem():
 
 
 def test_the_chance_of_virtual_patients_in_slopes_is_no_information():
-    """Targets that say nothing: noisy slopes alone would halve the spread; two rounds' slopes leave most of it."""
+    """Targets that say nothing: noisy slopes alone would leave a tenth of the spread; two rounds' slopes leave most of it."""
     rng = np.random.default_rng(6)
     noise = rng.normal(0.0, 0.3, (2, 126, 20))
     weights = np.full(126, 1 / 0.3**2)

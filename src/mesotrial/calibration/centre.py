@@ -112,7 +112,7 @@ def information(
     """Return what targets of `weights` (n_targets,) say of the free quantities, a precision (n_free, n_free), from two slopes (n_targets, n_free).
 
     Slopes carry the chance of their virtual patients, whose square would pass for information. The product of two slopes from different patients is right in
-    the mean; where chance makes it negative, nothing is known.
+    the mean; where chance makes it negative, nothing is known, so that a little of it is left.
     """
     product = (first.T * weights) @ second
     values, vectors = np.linalg.eigh((product + product.T) / 2.0)

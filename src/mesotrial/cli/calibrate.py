@@ -49,6 +49,8 @@ def calibrate(
     - `mesotrial calibrate --out calibration`
     - `mesotrial calibrate --targets confirm,determine --members 60 --patients 200 --out quick`
     """
+    import numpy as np
+
     from mesotrial.analysis import RefusedTargetError
     from mesotrial.analysis.codes import COVERED
     from mesotrial.calibration import calibrate as fit
@@ -86,7 +88,7 @@ def calibrate(
             ) from None
     provenance = f"ES-MDA ({members} members) and posterior linearisation, {patients} patients per arm, seed {seed}, designs {' '.join(designs)}"
     written = write_results(out, found, provenance=provenance)
-    z = found.z()
+    z = found.z()[np.isfinite(found.z())]  # a median that no draw reached has none
     mean, covered, worst = float(abs(z).mean()), float((abs(z) <= COVERED).mean()), float(abs(z).max())
     if as_json:
         from mesotrial.cli.output import print_json

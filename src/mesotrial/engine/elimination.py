@@ -6,7 +6,7 @@ from dataclasses import replace
 import sympy
 from sympy import Expr, Symbol
 
-from mesotrial.engine.model import Model, StateEquation, number, real, symbol
+from mesotrial.engine.model import AS_NUMBERS, Model, StateEquation, number, real, symbol
 
 
 def reduce_model(model: Model, observables: Sequence[str], dosed: Sequence[str], inputs: Sequence[str]) -> Model:
@@ -33,9 +33,9 @@ def input_exponents(model: Model, inputs: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in inputs if symbol(name) in exponents)
 
 
-def _known_numbers(model: Model, inputs: Sequence[str]) -> dict[Symbol, Expr]:
+def _known_numbers(model: Model, inputs: Sequence[str]) -> dict[Expr, Expr]:
     """Constants that are no inputs, and derived that depend on those alone, as numbers."""
-    known = {symbol(n): number(v) for n, v in model.constants.items() if n not in inputs}
+    known = AS_NUMBERS | {symbol(n): number(v) for n, v in model.constants.items() if n not in inputs}
     for name, expression in model.derived.items():
         value = real(expression.xreplace(known), name)
         if not value.free_symbols:

@@ -1,19 +1,14 @@
 """From a model to what a kernel computes: constants folded, per-patient constants hoisted, the rest in order."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import sympy
 from sympy import Expr, Symbol
 
 from mesotrial.engine.elimination import dead_states, input_exponents
 from mesotrial.engine.errors import ModelError
 from mesotrial.engine.hoisting import Hoister
-from mesotrial.engine.model import Model, number, real, symbol
-
-# Of double precision as all other numbers, so that a comparison with what was computed from them holds.
-_AS_NUMBERS: dict[Expr, Expr] = {sympy.pi: number(math.pi), sympy.E: number(math.e)}
+from mesotrial.engine.model import AS_NUMBERS, Model, number, real, symbol
 
 
 @dataclass(frozen=True)
@@ -50,7 +45,7 @@ def lower(model: Model, observables: Sequence[str], inputs: Sequence[str], dosed
     """
     whole, model = model, model.reduced(observables, dosed, inputs)
     dead = dead_states(whole, dosed, inputs)
-    numbers = dict(_AS_NUMBERS)
+    numbers = dict(AS_NUMBERS)
     formulas = [*model.derived.values(), *model.algebra.values()]
     formulas += [part for equation in model.states.values() for part in (equation.rate, equation.initial)]
     used = set().union(*(formula.free_symbols for formula in formulas))

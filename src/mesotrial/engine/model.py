@@ -1,6 +1,7 @@
 """A model as equations: what SBML says, free of SBML's forms."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,6 +162,10 @@ def number(value: float) -> Expr:
     if abs(value) < 1e9 and value == int(value):
         return sympy.Integer(int(value))
     return sympy.Float(value)
+
+
+# Of double precision as all other numbers, so that a comparison with what was computed from them holds.
+AS_NUMBERS: dict[Expr, Expr] = {sympy.pi: number(math.pi), sympy.E: number(math.e)}
 
 
 def real(expression: Expr, name: str) -> Expr:

@@ -1,9 +1,9 @@
 """Hazards of what a clinic sees between scans: death, symptomatic progression, new lesions.
 
-A relative risk of the tumour drives all three: ``s(V) exp(b g)``. Size saturates, ``s = V (V50 + 200) / (200 (V + V50))``, 1 at 200 mL: a tumour that is
-gone does not kill, and a large one kills little more than one half its size. g is the relative growth over 90 days, smoothed over 30 (size and growth rate
-drive survival in Claret 2018, 10.1158/1078-0432.CCR-17-3662, and Chan 2021, 10.1002/psp4.12686). Death adds the person's covariates, treatment after
-progression and the background mortality of age and sex.
+A relative risk of the tumour drives all three: ``s(V) exp(b g)``, with a b of their own for new lesions. Size saturates,
+``s = V (V50 + 200) / (200 (V + V50))``, 1 at 200 mL: a tumour that is gone does not kill, and a large one kills little more than one half its size. g is the
+relative growth over 90 days, smoothed over 30 (size and growth rate drive survival in Claret 2018, 10.1158/1078-0432.CCR-17-3662, and Chan 2021,
+10.1002/psp4.12686). Death adds the person's covariates, treatment after progression and the background mortality of age and sex.
 """
 
 from __future__ import annotations
