@@ -17,6 +17,17 @@ SUITE = Path(__file__).parents[3] / "shared" / "suites" / "sbml-semantic-3.3.0.t
 PLAIN = "k = 0.3; x = 4; x' = -k*x; y := x^2/(1 + x); E: at 1 after (x < 1), priority=k: x = 3;\n"
 
 
+def test_what_has_no_derivative_is_read():
+    """Its code is written without them, from a driver that must be in memory before files are forbidden."""
+    assert list(load_untrusted_model("x = 1; x' = -factorial(x);\n").states) == ["x"]
+
+
+def test_a_reaction_of_what_is_no_species_is_refused():
+    sbml = antimony_to_sbml("compartment C; C = 1; species A in C, B in C; A = 1; B = 0; J: A -> B; A*C;\n")
+    with pytest.raises(ModelError, match=r"[^\n]+"):
+        load_untrusted_model(sbml.replace('species="B"', 'species="C"'))
+
+
 def test_the_same_model_comes_back():
     model = load_untrusted_model(PLAIN)
     assert model.content_hash == load_model(PLAIN).content_hash

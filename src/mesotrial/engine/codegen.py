@@ -105,6 +105,12 @@ def generate(
     return "\n\n".join(parts), layout
 
 
+def preload() -> None:
+    """Read the drivers of all methods, for a process that may not open files later."""
+    for name in {part for parts in _METHODS.values() for part in parts} | {"loops.py.in", "lanes.py.in"}:
+        _driver(name)
+
+
 @cache
 def _driver(name: str) -> str:
     return files("mesotrial.engine").joinpath(name).read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from mesotrial.engine.codegen import generate
+from mesotrial.engine.codegen import generate, preload
 from mesotrial.engine.errors import ModelError
 from mesotrial.engine.exchange import encode, formulas, size
 from mesotrial.engine.model import Model
@@ -52,6 +52,7 @@ def rehearse() -> None:
                 import_module(part.name)
     encode(model_of(sbml))
     _generate(model_of(to_sbml("x = 1; x' = -k*x^2 + piecewise(x, x > 1, max(x, k, 3)); k = 2;\n")))
+    preload()
 
 
 _REHEARSED_RULE = (

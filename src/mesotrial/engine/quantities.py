@@ -205,7 +205,10 @@ class Quantities:
         return number(part.getStoichiometry() if part.isSetStoichiometry() else 1.0)
 
     def _conversion(self, part: Any) -> Expr:
-        for owner in (self.sbml.getSpecies(part.getSpecies()), self.sbml):
+        species = self.sbml.getSpecies(part.getSpecies())
+        if species is None:
+            raise ModelError(f"A reaction changes {part.getSpecies()!r}, which is no species of the model")
+        for owner in (species, self.sbml):
             if owner.isSetConversionFactor():
                 return symbol(owner.getConversionFactor())
         return _ONE
