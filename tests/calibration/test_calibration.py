@@ -17,6 +17,8 @@ from mesotrial.calibration.results import write_results
 from mesotrial.calibration.targets import DESIGNS, variances
 from mesotrial.population import load_parameters
 from mesotrial.population.parameters import RUN_DRAWS, load_posterior
+from mesotrial.run import RunBusyError
+from mesotrial.run.lock import locked
 
 
 @pytest.mark.parametrize("name", ["maps2", "promisemeso", "dream", "pre0505", "beatmeso"])
@@ -182,6 +184,8 @@ def test_an_interrupted_calibration_goes_on_and_ends_the_same(tmp_path):
     assert len((tmp_path / "cut" / "evaluations.jsonl").read_text().splitlines()) == len(kept)
     with pytest.raises(ValueError, match="other settings"):
         calibrate(tmp_path / "whole", **{**settings, "members": 11})
+    with locked(tmp_path / "whole"), pytest.raises(RunBusyError, match="being worked on"):
+        calibrate(tmp_path / "whole", **settings)
     files = write_results(tmp_path / "whole", whole, provenance="a test")
     assert {path.name for path in files} >= {"posterior.csv", "targets.csv", "informed.csv"}
     assert len((tmp_path / "whole" / "posterior.csv").read_text().splitlines()) == 2 + 12

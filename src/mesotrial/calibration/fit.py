@@ -21,13 +21,15 @@ from mesotrial.calibration.centre import DAMPING, Cloud, balanced, fit_linear, m
 from mesotrial.calibration.forward import evaluate, start_worker
 from mesotrial.calibration.free import Free, load_free
 from mesotrial.calibration.targets import Target, load_targets, refuse_validation, variances
+from mesotrial.run import RunFolderError
+from mesotrial.run.lock import locked
 
 if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
     from numpy.typing import NDArray
 
-__all__ = ["ALPHAS", "Calibration", "FolderError", "calibrate", "kept_evaluations"]
+__all__ = ["ALPHAS", "Calibration", "calibrate", "kept_evaluations"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
 # Rounds of the linearisation: how many times the patients of one draw serve all draws together. Few at first, more where it matters.
@@ -37,10 +39,6 @@ _BASIS_WEIGHT = 4.0  # how much the arms without immunotherapy count, because ev
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
-
-
-class FolderError(ValueError):
-    """A folder that holds another calibration."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +96,25 @@ def calibrate(
     done: an interrupted calibration goes on where it stopped, and gives the same result. `progress` is called with (evaluations done, evaluations in all, what
     is being done).
 
-    Raises `FolderError` where the folder holds a calibration with other settings, `RefusedTargetError` for a target of a trial kept for validation.
+    Raises `RunFolderError` where the folder holds a calibration with other settings, `RunBusyError` where another process works on it,
+    `RefusedTargetError` for a target of a trial kept for validation.
     """
     free, targets = free or load_free(), targets or load_targets()
     refuse_validation(targets)
-    store = _Store(Path(folder), _settings(free, targets, members, draws, patients_per_arm, seed))
     total = len(ALPHAS) * members + len(_CROWDS) * (1 + len(free) + len(DAMPING)) + draws + 1
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, initializer=start_worker, initargs=(free, targets)) as pool:
-        evaluator = _Evaluator(store, pool, total, progress or (lambda done, total, message: None))
-        prior = np.random.default_rng(seed).standard_normal((members, len(free)))
-        scores, first = _smooth(evaluator, prior, targets, patients_per_arm, seed)
-        cloud, slopes = _place(evaluator, scores, targets, draws, patients_per_arm, seed)
-        single = [one[None, :] for one in cloud.draws]
-        last = _defined(evaluator("Posterior", single, patients_per_arm, 100 * seed + 99))
-        together = evaluator("Posterior together", [cloud.draws], _CROWDS[-1] * patients_per_arm, 100 * seed + 98)[0]
+    with locked(Path(folder)):
+        store = _Store(Path(folder), _settings(free, targets, members, draws, patients_per_arm, seed))
+        with context.Pool(processes, initializer=start_worker, initargs=(free, targets)) as pool:
+            evaluator = _Evaluator(store, pool, total, progress or (lambda done, total, message: None))
+            prior = np.random.default_rng(seed).standard_normal((members, len(free)))
+            scores, first = _smooth(evaluator, prior, targets, patients_per_arm, seed)
+            cloud, slopes = _place(evaluator, scores, targets, draws, patients_per_arm, seed)
+            single = [one[None, :] for one in cloud.draws]
+            last = _defined(evaluator("Posterior", single, patients_per_arm, 100 * seed + 99))
+            together = evaluator("Posterior together", [cloud.draws], _CROWDS[-1] * patients_per_arm, 100 * seed + 98)[
+                0
+            ]
     return Calibration(
         free, targets, prior, cloud.draws, (first, last), together, slopes, (total, store.seconds / 3600.0)
     )
@@ -227,7 +229,7 @@ class _Store:
         self.path = folder / _EVALUATIONS
         held = folder / _SETTINGS
         if held.exists() and json.loads(held.read_text(encoding="utf-8")) != settings:
-            raise FolderError(
+            raise RunFolderError(
                 f"{folder} holds a calibration with other settings or of another program; give another folder"
             )
         if not held.exists():

@@ -40,7 +40,7 @@ def write_results(folder: Path, calibration: Calibration, *, provenance: str) ->
     made = (
         f"{provenance}; {evaluations} evaluations, {hours:.2f} hours of one processor; mesotrial {version('mesotrial')}"
     )
-    text = f"# Equally likely parameter sets; the first {RUN_DRAWS}, which a run takes, have the mean of all. {made}\n"
+    text = f"# Equally likely parameter sets; the first {RUN_DRAWS}, which a run takes, have the mean and the spread of all. {made}\n"
     text += _csv([one.path for one in calibration.free], rows)
     families, indices = pawn_indices(calibration)
     ranks = known_truth_ranks(calibration)

@@ -55,7 +55,7 @@ def calibrate(
     from mesotrial.analysis.codes import COVERED
     from mesotrial.calibration import calibrate as fit
     from mesotrial.calibration import load_targets
-    from mesotrial.calibration.fit import FolderError, kept_evaluations
+    from mesotrial.calibration.fit import kept_evaluations
     from mesotrial.calibration.results import write_results
     from mesotrial.calibration.targets import DESIGNS
     from mesotrial.cli.progress import Reporter
@@ -67,7 +67,7 @@ def calibrate(
         )
     designs = tuple(name.strip() for name in targets.split(",") if name.strip()) if targets else DESIGNS
     kept = kept_evaluations(out)
-    opening = f"Going on with the calibration in {out}: {kept} evaluations are there" if kept else "Calibrating"
+    opening = f"Calibrating in {out}" + (f", which holds {kept} evaluations" if kept else "")
     with Reporter(opening, quiet=quiet, unit="evaluations") as reporter:
         try:
             found = fit(
@@ -80,7 +80,7 @@ def calibrate(
                 targets=load_targets(designs),
                 progress=reporter.progress,
             )
-        except (RefusedTargetError, FolderError) as error:
+        except RefusedTargetError as error:
             raise RequestError(str(error)) from None
         except ImportError as error:
             raise RequestError(
