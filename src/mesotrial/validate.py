@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from mesotrial.run import RequestError
 
 if TYPE_CHECKING:
     from mesotrial.analysis import CarryOver, Outcomes, Predictor
-    from mesotrial.catalogue import Design, PublishedResult
+    from mesotrial.catalogue import Design, DigitisedCurve, PublishedResult
 
 __all__ = ["PATIENTS", "Role", "validate"]
 
@@ -38,7 +39,7 @@ def validate(
     (patients done, patients in all, what is being done). The object has `schema`, `roles` (scores of each, overall and
     by family, the carry-over baseline and the skill beside them), `rows` (one a scored published result; those without
     a prediction say why in `not_predicted`), `not_predicted` (the same by trial and arm), `trials` (what was simulated,
-    with the result codes of its patients, the simulated survival `curves` of each arm and the `shape` of its tumour
+    with the result codes of its patients, the simulated survival `curves` of each arm with their distance from digitised ones, and the `shape` of its tumour
     courses), `seed` and `patients_per_arm`. Equal arguments give equal scores, whatever
     `threads` is.
 
@@ -133,7 +134,7 @@ def _simulated(
     """Return the scored rows of a design's trial, and what its simulation was."""
     from mesotrial.analysis import Outcomes, Predictor, tumour_shape
     from mesotrial.analysis.scoreboard import scored_row
-    from mesotrial.catalogue import CatalogueError
+    from mesotrial.catalogue import CatalogueError, digitised_curves
     from mesotrial.engine import ModelError
     from mesotrial.trial import simulate_trial
 
@@ -150,7 +151,12 @@ def _simulated(
         outcomes = Outcomes(trial.bank)
         predictor = Predictor(outcomes, seed, {arm.name: arm.n for arm in design.arms})
         counts, lead_in = dict(trial.status_counts), trial.lead_in
-        curves = [_curve(outcomes, parameter, arm.name) for arm in design.arms for parameter in ("PFS", "OS")]
+        published = {name: digitised_curves(design.evidence_trial, name) for name in ("PFS", "OS")}
+        curves = [
+            _curve(outcomes, name, arm.name, drawn.get(arm.name))
+            for arm in design.arms
+            for name, drawn in published.items()
+        ]
         shapes = {arm.name: tumour_shape(trial.bank["adtr"], arm.name) for arm in design.arms}
     report.finish(len(design.arms) * patients_per_arm)
     arms = {arm.name for arm in design.arms}
@@ -171,16 +177,22 @@ def _simulated(
     }
 
 
-def _curve(outcomes: Outcomes, parameter: str, arm: str) -> dict[str, Any]:
-    """Return the share of an arm without the event at steps of `_STEP_MONTHS`, as far as anybody is followed."""
-    from mesotrial.analysis import kaplan_meier
+def _curve(outcomes: Outcomes, parameter: str, arm: str, published: DigitisedCurve | None) -> dict[str, Any]:
+    """Return the share of an arm without the event at steps of `_STEP_MONTHS`, as far as anybody is followed.
+
+    Where there is a digitised curve of the arm, `published` has the distance from it: see `analysis.curve_distance`.
+    """
+    from mesotrial.analysis import curve_distance, kaplan_meier
 
     patients = outcomes.survival(parameter, arm)
     end = float(patients.months.max()) if patients.months.size else 0.0
     fitted = kaplan_meier(patients.months, patients.event)
     months = [_STEP_MONTHS * step for step in range(int(min(end, _LAST_MONTH) / _STEP_MONTHS) + 1)]
     shares = [round(fitted.at(month)[0], 4) for month in months]
-    return {"arm": arm, "parameter": parameter, "months": months, "share": shares}
+    found: dict[str, Any] = {"arm": arm, "parameter": parameter, "months": months, "share": shares, "published": None}
+    if published is not None and end:
+        found["published"] = asdict(curve_distance(fitted, kaplan_meier(published.months, published.event)))
+    return found
 
 
 class _Counter:

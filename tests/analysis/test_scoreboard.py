@@ -80,6 +80,21 @@ def test_totals_by_role_and_family_and_the_skill_on_shared_rows() -> None:
     assert set(score_rows([])) <= set(validation) == set(found["calibration"])
 
 
+def test_the_share_inside_has_an_interval_by_trial() -> None:
+    """Three trials of ten results, 9, 8 and 10 inside: the variance of the share is that of their totals, t has two degrees of freedom."""
+    rows = [
+        _row(0.5, None, trial=trial, inside90=place < inside)
+        for trial, inside in (("A", 9), ("B", 8), ("C", 10))
+        for place in range(10)
+    ]
+    found = score_rows(rows)
+    assert found["inside90"] == pytest.approx(0.9)
+    assert found["inside90_lo95"] == pytest.approx(0.9 - 4.302653 * math.sqrt(3) / 30)
+    assert found["inside90_hi95"] == 1.0
+    alone = score_rows(rows[:10])
+    assert alone["inside90_lo95"] is None and alone["inside90_hi95"] is None
+
+
 def test_the_baseline_is_inside_its_interval_where_it_is_covered() -> None:
     covered, not_covered = (score_rows([carried_view(_row(0.0, z))]) for z in (1.6, -1.7))
     assert (covered["inside90"], covered["z_coverage"]) == (1.0, 1.0)

@@ -7,7 +7,7 @@ import pytest
 
 from mesotrial.analysis.cox import hazard_ratio
 from mesotrial.analysis.rates import clopper_pearson, proportion
-from mesotrial.analysis.survival import crossing, kaplan_meier, risk_table
+from mesotrial.analysis.survival import crossing, curve_distance, kaplan_meier, risk_table
 from mesotrial.analysis.two_groups import log_rank
 
 ORACLES: dict[str, Any] = json.loads((Path(__file__).parent / "oracles" / "survival.json").read_text())
@@ -130,3 +130,24 @@ def test_proportion() -> None:
     nobody = proportion(np.zeros(0, bool))
     assert np.isnan(nobody.value)
     assert np.isnan(nobody.lower)
+
+
+def test_the_distance_of_two_curves_by_hand() -> None:
+    """1 to 2 months apart by a half, followed together for 4 months; a curve lies on itself."""
+    first, second = kaplan_meier([1, 4], [True, True]), kaplan_meier([2, 4], [True, True])
+    found = curve_distance(first, second)
+    assert (found.months, found.distance, found.difference) == (4.0, pytest.approx(0.125), pytest.approx(-0.125))
+    assert curve_distance(first, first).distance == 0.0
+    crossed = curve_distance(kaplan_meier([1, 3, 4], [True, True, True]), kaplan_meier([2, 2, 4], [True, True, True]))
+    assert crossed.distance > abs(crossed.difference)
+    with pytest.raises(ValueError, match="without patients"):
+        curve_distance(first, kaplan_meier([], []))
+
+
+def test_the_distance_by_chance_is_what_curves_of_that_size_show() -> None:
+    rng = np.random.default_rng(1)
+    truth = kaplan_meier(rng.exponential(10, 200_000), np.ones(200_000, bool))
+    found = [curve_distance(truth, kaplan_meier(rng.exponential(10, 150), np.ones(150, bool))) for _ in range(60)]
+    assert np.mean([one.distance for one in found]) == pytest.approx(
+        np.mean([one.by_chance for one in found]), rel=0.15
+    )

@@ -7,6 +7,7 @@ import pytest
 from mesotrial.cli import main
 from mesotrial.credibility import credibility_page, gather, write_credibility
 from mesotrial.credibility.blocks import Figure, Heading, Items, Table, Text, to_html, to_markdown
+from mesotrial.credibility.criteria import criteria
 from mesotrial.credibility.overlays import overlay_figure
 from mesotrial.validate import validate
 
@@ -51,6 +52,37 @@ def test_curves_shapes_and_comparisons_are_those_of_the_board(board):
         "trial": "T", "arm": "a", "comparator": "b", "subgroup": "all", "code": "OS_HR", "simulated": 0.8, "lo90": 0.64, "hi90": 1.0, "published": 0.9,
     }  # fmt: skip
     assert gather.comparisons([row])[0][-1] == "95 %"  # 1 is the upper end of an interval of 90 %
+
+
+def _scores(**given):
+    figures = {"interval_score": 1.0, "rate_points_mae": 4.0, "median_percent_mae": None}
+    carried = {"interval_score": 2.0, "rate_points_mae": 4.4, "median_percent_mae": None}
+    base = {"rows": 9, "mean_abs_z": 0.65, "inside90": 0.8, "inside90_lo95": 0.72, "inside90_hi95": 0.88}
+    return base | {"shared": figures | {"carry_over": carried}} | given
+
+
+def test_criteria_are_judged_from_the_board():
+    worse = _scores(shared={"interval_score": 3.0, "rate_points_mae": 1.0, "median_percent_mae": None} | {
+        "carry_over": {"interval_score": 2.0, "rate_points_mae": 2.0, "median_percent_mae": None}})  # fmt: skip
+    families = {"response": _scores(), "pfs": worse, "os": _scores(), "toxicity": _scores()}
+    rows = [{"role": "calibration", "z": z} for z in (0.1, -2.6, None)]
+    found = criteria({"rows": rows, "roles": {"calibration": _scores(), "validation": _scores(families=families)}})
+    assert [met for _, _, met in found] == ["yes", "no", "no", "yes", "yes", "no", "no"]
+    assert found[1][1] == "1 beyond" and found[4][1] == "50 % better" and found[5][1] == "9 % better"
+    assert found[-1][1] == "not progression: interval score"
+    assert len(criteria({"rows": rows, "roles": {"calibration": _scores()}})) == 2
+
+
+def test_a_whole_digitised_curve_is_compared():
+    board = validate(role="calibration", trials=("maps",), patients_per_arm=50)
+    found = {(one["arm"], one["parameter"]): one["published"] for one in board["trials"][0]["curves"]}
+    assert len(found) == 4
+    assert all(0 < one["by_chance"] < one["distance"] + 0.1 < 1 and one["months"] > 24 for one in found.values())
+    text = to_markdown("x", credibility_page(board))
+    assert (
+        "Whole curves where they were digitised" in text
+        and "50 simulated patients an arm, seed 1. Fewer than 2,000" in text
+    )
 
 
 def test_blocks_become_html_and_markdown():

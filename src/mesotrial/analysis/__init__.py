@@ -21,7 +21,7 @@ from mesotrial.analysis.score import score, score_rows
 from mesotrial.analysis.sequential import Boundaries, Spending, boundaries
 from mesotrial.analysis.shape import SHAPE_QUANTILES, SHAPES, tumour_shape
 from mesotrial.analysis.summary import summarise
-from mesotrial.analysis.survival import KaplanMeier, RiskTable, kaplan_meier, risk_table
+from mesotrial.analysis.survival import KaplanMeier, RiskTable, curve_distance, kaplan_meier, risk_table
 from mesotrial.analysis.switching import StructuralFailureTime, ipcw_hazard_ratio, rpsft
 from mesotrial.analysis.targets import RefusedTargetError, calibration_targets, refuse_unfit
 from mesotrial.analysis.two_groups import LogRank, MaxCombo, log_rank, max_combo
@@ -62,6 +62,7 @@ __all__ = [
     "fleming",
     "hazard_ratio",
     "ipcw_hazard_ratio",
+    "curve_distance",
     "kaplan_meier",
     "log_rank",
     "max_combo",

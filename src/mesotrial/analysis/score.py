@@ -28,6 +28,8 @@ def score(rows: Iterable[Row]) -> dict[str, dict[str, float | int | None]]:
 def score_rows(rows: Iterable[Row]) -> dict[str, float | int | None]:
     """Return the scores of rows with `scored` = yes that were predicted; None where there is no row to tell.
 
+    `inside90_lo95`, `inside90_hi95`: interval of that share with the rows of a trial as a cluster (linearised variance of a ratio, t with one degree of
+    freedom less than trials: Cochran WG. Sampling Techniques, 3rd ed. 1977, section 9A.2), within 0 and 1; None for one trial alone.
     `rows`, `trials`, `unpredicted` (scored rows without a prediction), `z_coverage` (share with |z| <= 1.645; a
     median that the simulation does not reach has no z and is not covered), `inside90` (share of published values
     inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median absolute error, percentage points),
@@ -37,12 +39,15 @@ def score_rows(rows: Iterable[Row]) -> dict[str, float | int | None]:
     scored = [row for row in rows if row["scored"] == "yes"]
     predicted = [row for row in scored if is_predicted(row)]
     judged = [row for row in predicted if row["z"] is not None]
+    low, high = _clustered((row["trial"], bool(row["inside90"])) for row in predicted if row["inside90"] is not None)
     return {
         "rows": len(predicted),
         "trials": len({row["trial"] for row in predicted}),
         "unpredicted": len(scored) - len(predicted),
         "z_coverage": _mean(row["z"] is not None and abs(row["z"]) <= codes.COVERED for row in predicted),
         "inside90": _mean(bool(row["inside90"]) for row in predicted if row["inside90"] is not None),
+        "inside90_lo95": low,
+        "inside90_hi95": high,
         "mean_abs_z": _mean(abs(row["z"]) for row in judged),
         "rate_points_mae": _median(
             100 * abs(row["simulated"] - row["published"]) for row in judged if codes.is_rate(row["code"])
@@ -74,6 +79,22 @@ def _ends(row: Row) -> tuple[float, float] | None:
         return None
     lower, upper = (codes.on_scale(row["code"], row[key], row["published_n"]) for key in ("lo90", "hi90"))
     return (lower, upper) if math.isfinite(lower) and math.isfinite(upper) else None
+
+
+def _clustered(judged: Iterable[tuple[str, bool]]) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of a share whose rows come in clusters, of (cluster, whether it counts)."""
+    from scipy.special import stdtrit
+
+    clusters: dict[str, list[bool]] = {}
+    for name, counts in judged:
+        clusters.setdefault(name, []).append(counts)
+    number, rows = len(clusters), sum(map(len, clusters.values()))
+    if number < 2:
+        return None, None
+    share = sum(map(sum, clusters.values())) / rows
+    spread = sum((sum(one) - share * len(one)) ** 2 for one in clusters.values()) * number / (number - 1)
+    half = float(stdtrit(number - 1, 0.975)) * math.sqrt(spread) / rows
+    return max(share - half, 0.0), min(share + half, 1.0)
 
 
 def _mean(values: Iterable[float]) -> float | None:

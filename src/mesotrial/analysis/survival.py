@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["IntervalKind", "KaplanMeier", "RiskTable", "crossing", "kaplan_meier", "risk_table"]
+__all__ = [
+    "CurveDistance",
+    "IntervalKind",
+    "KaplanMeier",
+    "RiskTable",
+    "crossing",
+    "curve_distance",
+    "kaplan_meier",
+    "risk_table",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -58,6 +68,18 @@ class KaplanMeier:
     def steps(self) -> tuple[FloatArray, FloatArray]:
         """Return times and survival as a step line that starts at (0, 1), to be drawn with `where="post"`."""
         return np.concatenate(([0.0], self.times)), np.concatenate(([1.0], self.survival))
+
+
+@dataclass(frozen=True)
+class CurveDistance:
+    """How far one Kaplan-Meier curve lies from another: over `months`, the mean distance and the mean signed difference (first less second), and
+    `by_chance`, the mean distance of a curve of the second's size from its own truth (Greenwood's error, normal).
+    """
+
+    months: float
+    distance: float
+    difference: float
+    by_chance: float
 
 
 @dataclass(frozen=True)
@@ -115,6 +137,24 @@ def _bounds(s: FloatArray, half: FloatArray, interval: IntervalKind) -> tuple[Fl
             centre, width = np.arcsin(np.sqrt(s)), half / 2 * np.sqrt(s / (1 - s))
             return np.sin(np.maximum(centre - width, 0.0)) ** 2, np.sin(np.minimum(centre + width, np.pi / 2)) ** 2
     raise ValueError(f"no interval is called {interval!r}; known: log-log, log, plain, logit, arcsin")
+
+
+def curve_distance(first: KaplanMeier, second: KaplanMeier) -> CurveDistance:
+    """Integrate the distance of two curves over the time, in months, in which both are followed, divided by that time.
+
+    The simulated curve is `first`, of many patients; the published one is `second`. Raises `ValueError` where either is empty.
+    """
+    if not first.times.size or not second.times.size:
+        raise ValueError("a curve without patients has no distance")
+    end = float(min(first.times[-1], second.times[-1]))
+    times = np.unique(np.concatenate(([0.0], first.times[first.times < end], second.times[second.times < end], [end])))
+    share = np.diff(times) / end
+    ours, theirs = (np.array([curve.at(float(time))[0] for time in times[:-1]]) for curve in (first, second))
+    bounds = np.array([second.at(float(time))[1:] for time in times[:-1]])
+    half = (bounds[:, 1] - bounds[:, 0]) / 2.0 / 1.959964  # of its 95 % interval
+    chance = math.sqrt(2.0 / math.pi) * float(np.nansum(share * half))
+    difference = ours - theirs
+    return CurveDistance(end, float(share @ np.abs(difference)), float(share @ difference), chance)
 
 
 def risk_table(time: npt.ArrayLike, event: npt.ArrayLike, at: npt.ArrayLike) -> RiskTable:

@@ -9,15 +9,18 @@ from typing import Any
 
 from mesotrial.credibility import gather
 from mesotrial.credibility.blocks import Block, Figure, Heading, Items, Table, Text, to_html, to_markdown
+from mesotrial.credibility.criteria import criteria
 from mesotrial.credibility.figures import coverage_figure, predicted_figure, tornado_figure
 from mesotrial.credibility.overlays import overlay_figure
 from mesotrial.report import CONTEXT_OF_USE
+from mesotrial.validate import PATIENTS
 
 __all__ = ["credibility_page", "scoreboard_page", "write_credibility"]
 
 TITLE = "mesotrial: credibility of the model"
 _FAMILIES = {"": "All", "response": "Response", "pfs": "Progression", "os": "Survival", "toxicity": "Side effects"}
 _BESIDE = {"mean_abs_z": "Mean |z|", "interval_score": "Interval score", "mean_width": "Width of 90 %"}
+_ERRORS = {"rate_points_mae": "Rates, points", "median_percent_mae": "Medians, %"}
 _FAIR_SHRINKAGE = 0.1
 _SHAPE_ARMS = {"javelin": "avelumab", "confirm": "nivo", "rames": "gem+placebo"}  # one drug each, after platinum
 
@@ -121,31 +124,51 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
             "The fit was frozen before any validation score was read. The population that ships was changed after that reading, by calibration rows "
             "alone, so that its validation score is not that of a blind prediction."
         ),
+        Text(
+            f"{board['patients_per_arm']:,} simulated patients an arm, seed {board['seed']}."
+            + (f" Fewer than {PATIENTS:,}: chance moves every figure." if board["patients_per_arm"] < PATIENTS else "")
+        ),
+        Text("The technical criteria, judged:"),
+        Table(("Criterion", "Found", "Met"), criteria(board), 3),
     ]
     for role, scores in board["roles"].items():
         if scores["rows"] == 0:
             continue
-        words = "the model was fitted to these" if role == "calibration" else "never fitted"
+        words = (
+            "those that the model was fitted to, and others of the same trials"
+            if role == "calibration"
+            else "never fitted"
+        )
         blocks += [Heading(f"{role.capitalize()}: {scores['rows']} results of {scores['trials']} trials ({words})", 3)]
-        lines, beside = [], []
+        lines: list[tuple[str, ...]] = []
+        beside: list[tuple[str, ...]] = []
+        errors: list[tuple[str, ...]] = []
         for key, label in _FAMILIES.items():
             one = scores["families"].get(key, scores) if key else scores
             if one["rows"] == 0:
                 continue
             shared, carried = one["shared"], one["shared"]["carry_over"]
-            own = ("inside90", "z_coverage")
-            lines.append((label, str(one["rows"]), *(_percent(one[name]) for name in own), _number(one["mean_abs_z"])))
-            pairs = [_number(side[name]) for name in _BESIDE for side in (shared, carried)]
-            beside.append((label, str(shared["rows"]), *pairs))
+            own = (_percent(one["inside90"]) + _range(one), _percent(one["z_coverage"]), _number(one["mean_abs_z"]))
+            lines.append((label, str(one["rows"]), *own))
+            if shared["rows"]:
+                for table, names in ((beside, _BESIDE), (errors, _ERRORS)):
+                    pairs = [_number(side[name]) for name in names for side in (shared, carried)]
+                    table.append((label, str(shared["rows"]), *pairs))
         blocks += [
             Table(("Family", "Rows", "Inside 90 %", "Covered (z)", "Mean |z|"), lines),
-            Text(
-                "Beside the published number of the nearest calibration arm, carried over without a model, on the rows that both predict "
-                "(scoring scale; smaller is better):"
-            ),
-            Table(
-                ("Family", "Rows", *(f"{name}{who}" for name in _BESIDE.values() for who in ("", ", carried"))), beside
-            ),
+            Text("In brackets: 95 % interval of the share, the results of a trial counted as a cluster."),
+        ]
+        if beside:
+            blocks += [
+                Text(
+                    "Beside the published number of the nearest calibration arm, carried over without a model, on the rows that both predict "
+                    "(scoring scale; smaller is better):"
+                ),
+                _side_by_side(_BESIDE, beside),
+                Text("The median absolute error, in the same way:"),
+                _side_by_side(_ERRORS, errors),
+            ]
+        blocks += [
             Text("The largest misses:"),
         ]
         blocks.append(
@@ -174,7 +197,7 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
     overlays: list[Block] = [
         Figure(
             overlay_figure(board, about, parameter),
-            f"{about['trial']}: lines are simulated, dots published with their intervals, thin steps read from printed curves.",
+            f"{about['trial']}, {parameter}: lines are simulated, dots published with their intervals, thin steps read from printed curves.",
         )
         for about in board["trials"]
         if about.get("curves")
@@ -191,7 +214,34 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
         ),
         Table(("Arm", "Quantity", "10 %", "25 %", "50 %", "75 %", "90 %"), gather.tumour_shapes(board, _SHAPE_ARMS), 2),
         Heading("Simulated curves under published ones", 3),
+        *_distances(board),
         *overlays,
+    ]
+
+
+def _side_by_side(names: Mapping[str, str], lines: list[tuple[str, ...]]) -> Table:
+    return Table(("Family", "Rows", *(f"{name}{who}" for name in names.values() for who in ("", ", carried"))), lines)
+
+
+def _distances(board: Mapping[str, Any]) -> list[Block]:
+    lines = [
+        (about["trial"], one["arm"], one["parameter"], f"{found['months']:.0f}")
+        + tuple(
+            f"{100 * found[name]:{form}}"
+            for name, form in (("distance", ".1f"), ("difference", "+.1f"), ("by_chance", ".1f"))
+        )
+        for about in board["trials"]
+        for one in about.get("curves", ())
+        if (found := one.get("published"))
+    ]
+    if not lines:
+        return []
+    return [
+        Text(
+            "Whole curves where they were digitised: the distance between simulated and published curve, integrated over the months in which both are "
+            "followed and divided by them, in points; with its sign (above 0, the model is higher); and what a trial of that size would show by chance."
+        ),
+        Table(("Trial", "Arm", "Curve", "Months", "Distance", "Difference", "By chance"), lines, 3),
     ]
 
 
@@ -267,6 +317,7 @@ def _applicability() -> list[Block]:
 
 def _card(board: Mapping[str, Any]) -> list[Block]:
     from mesotrial.population import load_parameters, load_posterior
+    from mesotrial.population.parameters import RUN_DRAWS
 
     scores = board["roles"].get("validation", {})
     return [
@@ -285,7 +336,7 @@ def _card(board: Mapping[str, Any]) -> list[Block]:
                 ),
                 (
                     "Uncertainty",
-                    f"{len(load_posterior())} draws of the posterior, patients, trial size and spread between trials",
+                    f"the first {RUN_DRAWS} of {len(load_posterior())} draws of the posterior, patients, trial size and spread between trials",
                 ),
                 ("Held out", f"{scores.get('rows', 0)} results of {scores.get('trials', 0)} trials"),
                 ("Use", "hypotheses, teaching, exploring designs"),
@@ -299,6 +350,12 @@ def _card(board: Mapping[str, Any]) -> list[Block]:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def _range(scores: Mapping[str, Any]) -> str:
+    """Return the interval of the share inside, empty where a scoreboard has none."""
+    low, high = scores.get("inside90_lo95"), scores.get("inside90_hi95")
+    return "" if low is None or high is None else f" ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def _number(value: float | None) -> str:
