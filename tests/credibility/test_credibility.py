@@ -1,6 +1,7 @@
 """The credibility page: every heading, filled from the board that it is given, in both forms."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 
@@ -33,6 +34,12 @@ def test_the_page_has_every_heading_and_the_board_s_rows(board, tmp_path):
         for words in HEADINGS:
             assert words in text
         assert "MS01" in text and "tests.engine" in text
+    pictures = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"rates.svg", "ms01-os.svg"} <= pictures
+    for name in pictures:
+        assert f"](figures/{name})" in markdown.read_text()
+        drawn = (tmp_path / "figures" / name).read_text()
+        assert ElementTree.fromstring(drawn).tag.endswith("svg") and "var(" not in drawn
     assert "<svg" in html.read_text() and "http" not in html.read_text().replace("http://www.w3.org", "")
 
 
@@ -91,7 +98,7 @@ def test_blocks_become_html_and_markdown():
         Text("x < y"),
         Items(("one",)),
         Table(("a", "b"), (("c|d", "1"),)),
-        Figure("<svg/>", "Seen"),
+        Figure("<svg/>", "Seen", "one"),
     ]
     assert "A &amp; B" in to_html("T", blocks) and "x &lt; y" in to_html("T", blocks)
     assert "| c/d | 1 |" in to_markdown("T", blocks)

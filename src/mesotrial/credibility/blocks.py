@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
-__all__ = ["Block", "Figure", "Heading", "Items", "Table", "Text", "to_html", "to_markdown"]
+__all__ = ["FIGURES", "Block", "Figure", "Heading", "Items", "Table", "Text", "to_html", "to_markdown"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """An inline SVG; Markdown, which has none, gets its caption."""
+    """An inline SVG; Markdown, which has none, shows the file `figures/NAME.svg`."""
 
     svg: str
     caption: str
+    name: str
 
+
+FIGURES = "figures"  # the folder beside a Markdown page
 
 Block = Heading | Text | Items | Table | Figure
 
@@ -63,8 +66,8 @@ def to_markdown(title: str, blocks: Sequence[Block]) -> str:
                 parts.append(text)
             case Items(items):
                 parts.append("\n".join(f"- {item}" for item in items))
-            case Figure(_, caption):
-                parts.append(f"*{caption} (picture: see the HTML page)*")
+            case Figure(_, caption, name):
+                parts.append(f"![{caption}]({FIGURES}/{name}.svg)\n\n*{caption}*")
             case Table(columns, rows, first):
                 marks = ["---" if place < first else "---:" for place in range(len(columns))]
                 lines = [columns, marks, *rows]
@@ -102,7 +105,7 @@ def _html(block: Block) -> str:
             return f"<p>{escape(text)}</p>"
         case Items(items):
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
-        case Figure(svg, caption):
+        case Figure(svg, caption, _):
             return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
         case Table(columns, rows, first):
             head = "".join(f'<th scope="col"{_side(i, first)}>{escape(name)}</th>' for i, name in enumerate(columns))

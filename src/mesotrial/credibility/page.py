@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mesotrial.credibility import gather
-from mesotrial.credibility.blocks import Block, Figure, Heading, Items, Table, Text, to_html, to_markdown
+from mesotrial.credibility.blocks import FIGURES, Block, Figure, Heading, Items, Table, Text, to_html, to_markdown
 from mesotrial.credibility.criteria import criteria
 from mesotrial.credibility.figures import coverage_figure, predicted_figure, tornado_figure
 from mesotrial.credibility.overlays import overlay_figure
 from mesotrial.report import CONTEXT_OF_USE
+from mesotrial.report.svg import stand_alone
 from mesotrial.validate import PATIENTS
 
 __all__ = ["credibility_page", "scoreboard_page", "write_credibility"]
@@ -31,7 +32,7 @@ def credibility_page(board: Mapping[str, Any], junit: Path | None = None) -> lis
 
 
 def write_credibility(folder: Path, board: Mapping[str, Any], junit: Path | None = None) -> list[Path]:
-    """Write credibility.html, credibility.md and scoreboard.md into `folder`, and return their paths."""
+    """Write credibility.html, credibility.md, scoreboard.md and the pictures of the last two (figures/) into `folder`; return the paths of the pages."""
     blocks = credibility_page(board, junit)
     folder.mkdir(parents=True, exist_ok=True)
     pages = {
@@ -41,6 +42,10 @@ def write_credibility(folder: Path, board: Mapping[str, Any], junit: Path | None
     }
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
+    (folder / FIGURES).mkdir(exist_ok=True)
+    for block in blocks:
+        if isinstance(block, Figure):
+            (folder / FIGURES / f"{block.name}.svg").write_text(stand_alone(block.svg), encoding="utf-8")
     return [folder / name for name in pages]
 
 
@@ -198,6 +203,7 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
         Figure(
             overlay_figure(board, about, parameter),
             f"{about['trial']}, {parameter}: lines are simulated, dots published with their intervals, thin steps read from printed curves.",
+            f"{about['design']}-{parameter.lower()}",
         )
         for about in board["trials"]
         if about.get("curves")
@@ -205,9 +211,15 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
     ]
     return [
         *blocks,
-        Figure(predicted_figure(rows, "rate"), "Predicted against published rates, with both intervals."),
-        Figure(predicted_figure(rows, "median"), "Predicted against published median times, with both intervals."),
-        Figure(coverage_figure(rows), "Share of published values within the score's tolerance, at every level."),
+        Figure(predicted_figure(rows, "rate"), "Predicted against published rates, with both intervals.", "rates"),
+        Figure(
+            predicted_figure(rows, "median"),
+            "Predicted against published median times, with both intervals.",
+            "medians",
+        ),
+        Figure(
+            coverage_figure(rows), "Share of published values within the score's tolerance, at every level.", "coverage"
+        ),
         Heading("Tumour courses beside those of another cancer", 3),
         Text(
             "A check of shape, not a target: another disease, one lesion a patient, and those who progressed early are missing there. Quantiles."
@@ -284,7 +296,9 @@ def _uncertainty() -> list[Block]:
         blocks += [
             Text("Sensitivity (PAWN index over the prior, chance subtracted), the twelve largest:"),
             Figure(
-                tornado_figure(top, {"response": "Response", "pfs": "Progression", "os": "Survival"}), "Sensitivity."
+                tornado_figure(top, {"response": "Response", "pfs": "Progression", "os": "Survival"}),
+                "Sensitivity.",
+                "sensitivity",
             ),
             Table(("Quantity", "Response", "Progression", "Survival"), [tuple(row.values()) for row in top]),
         ]

@@ -9,6 +9,8 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARMS", "GRID", "INK", "LEGEND_LINE", "MUTED", "PAPER", "PATIENTS", "RESPONSES", "THEME", "WIDTH", "arm_colour", "arm_dashes",
-    "drawing", "figure", "heading", "inline_svg", "legend_line", "months_axis", "plain_axes",
+    "drawing", "figure", "heading", "inline_svg", "legend_line", "light_colours", "months_axis", "plain_axes", "stand_alone",
 ]  # fmt: skip
 
 WIDTH = 384.0  # points: a figure is this wide in its own units, whatever its width on the page
@@ -169,6 +171,36 @@ def inline_svg(drawn: Figure, name: str, title: str) -> str:
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     drawn.canvas.print_figure(buffer, format="svg", metadata=nothing, facecolor="none")
     return _tidy(buffer.getvalue().decode(), name, title)
+
+
+_DRAWN = re.compile(r'<svg role="img" aria-label="([^"]*)" (viewBox="0 0 ([0-9.]+) ([0-9.]+)")>(.*)</svg>', re.DOTALL)
+_VARIABLE = re.compile(r"var\(--([a-z0-9-]+)\)")
+_SCALE = 2  # a figure is 384 points wide in its own units
+
+
+def stand_alone(svg: str, colours: Mapping[str, str] | None = None) -> str:
+    """Return an element of `inline_svg` as a file that any program can open: colours written out, those of the light page or `colours` by name."""
+    known = {**light_colours(), **(colours or {})}
+
+    def written(found: re.Match[str]) -> str:
+        return _VARIABLE.sub(written, known[found[1]]) if found[1] in known else "#000000"
+
+    drawn = _DRAWN.fullmatch(svg.strip())
+    if drawn is None:
+        raise ValueError("this is no figure of a page")
+    label, box, wide, tall, content = drawn.groups()
+    size = f'width="{_SCALE * float(wide):g}" height="{_SCALE * float(tall):g}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" aria-label="{label}" {box} {size}>'
+    paper = f'<rect width="{wide}" height="{tall}" fill="{known["paper"]}"/>'
+    return f"{head}{paper}{_VARIABLE.sub(written, content)}</svg>\n"
+
+
+@cache
+def light_colours() -> Mapping[str, str]:
+    """Return the colours of the light page by name, from the first rule of its style sheet, and a face that every program has."""
+    style = (files("mesotrial.report") / "page.css").read_text(encoding="utf-8")
+    rule = style[style.index("{") + 1 : style.index("}")]
+    return {**dict(re.findall(r"--([a-z0-9-]+):\s*([^;]+);", rule)), "face": "Helvetica, Arial, sans-serif"}
 
 
 _ELEMENT = re.compile(r"<svg[^>]*>")
