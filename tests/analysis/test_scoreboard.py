@@ -9,6 +9,7 @@ import pytest
 from synthetic_design import published_row
 
 from mesotrial.analysis import CarryOver, Outcomes, Predictor, codes, score_rows
+from mesotrial.analysis.score import interval_z
 from mesotrial.analysis.scoreboard import carried_view, roles_of, scored_row, unpredicted
 
 Tables = Mapping[str, pl.DataFrame]
@@ -78,6 +79,12 @@ def test_totals_by_role_and_family_and_the_skill_on_shared_rows() -> None:
     assert found["calibration"]["rows"] == 1
     assert found["calibration"]["skill"] is None
     assert set(score_rows([])) <= set(validation) == set(found["calibration"])
+
+
+def test_a_value_at_an_end_of_its_interval_lies_as_many_sds_away() -> None:
+    assert interval_z(_row(0.0, None, published=0.2)) == pytest.approx(-codes.COVERED)
+    assert interval_z(_row(0.0, None, published=0.45)) == pytest.approx(codes.COVERED)
+    assert interval_z(_row(0.0, None, hi90=None)) is None
 
 
 def test_the_share_inside_has_an_interval_by_trial() -> None:

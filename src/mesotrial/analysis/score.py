@@ -9,7 +9,7 @@ from typing import Any
 
 from mesotrial.analysis import codes
 
-__all__ = ["ROLES", "interval_score", "is_predicted", "score", "score_rows"]
+__all__ = ["ROLES", "interval_score", "interval_z", "is_predicted", "score", "score_rows"]
 
 ROLES = ("calibration", "validation")
 
@@ -72,6 +72,18 @@ def interval_score(row: Row) -> float | None:
     (lower, upper), seen = ends, codes.on_scale(row["code"], row["published"], row["published_n"])
     missed = max(lower - seen, 0.0) + max(seen - upper, 0.0)
     return upper - lower + _MISSED * missed if math.isfinite(seen) else None
+
+
+def interval_z(row: Row) -> float | None:
+    """Return how many SDs the published value lies from the middle of the row's 90 % interval, on the scoring scale, if that interval is a normal's.
+
+    Within 1.645 it is inside. None where an end is not reached or the interval has no width.
+    """
+    if (ends := _ends(row)) is None or ends[1] <= ends[0]:
+        return None
+    seen = codes.on_scale(row["code"], row["published"], row["published_n"])
+    found = (seen - (ends[0] + ends[1]) / 2) / ((ends[1] - ends[0]) / 2 / codes.COVERED)
+    return found if math.isfinite(found) else None
 
 
 def _ends(row: Row) -> tuple[float, float] | None:

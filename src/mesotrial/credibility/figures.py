@@ -7,6 +7,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from mesotrial.analysis import codes
+from mesotrial.analysis.score import interval_z
 from mesotrial.report.svg import INK, MUTED, PAPER, arm_colour, drawing, figure, heading, inline_svg, plain_axes
 
 if TYPE_CHECKING:
@@ -79,13 +80,17 @@ def _points(axes: Axes, rows: Sequence[Row], scale: float, colour: str, label: s
 
 
 def coverage_figure(rows: Sequence[Row]) -> str:
-    """Return the share of published values within the score's tolerance at every level against that level, as inline SVG."""
+    """Return the share of published values inside the model's intervals of every level against that level, as inline SVG.
+
+    The 90 % intervals are made wider or narrower as a normal's would be, on the scoring scale.
+    """
     with drawing():
         drawn = figure(300.0)
         axes = plain_axes(drawn, 50, 40, 14, 44)
         axes.plot([0, 100], [0, 100], color=MUTED, linewidth=0.9)
         for place, role in enumerate(_ROLES):
-            z = [abs(row["z"]) for row in rows if row["role"] == role and row["z"] is not None]
+            mine = [row for row in rows if row["role"] == role and row["z"] is not None]
+            z = [abs(value) for row in mine if (value := interval_z(row)) is not None]
             if not z:
                 continue
             limits = [NormalDist().inv_cdf((1 + level) / 2) for level in _LEVELS]
@@ -104,7 +109,7 @@ def coverage_figure(rows: Sequence[Row]) -> str:
         axes.legend(loc="upper left", labelcolor=INK)
         heading(drawn, "Do intervals hold what they promise?")
         return inline_svg(
-            drawn, "coverage", "Share of published values inside the tolerance, against the nominal level"
+            drawn, "coverage", "Share of published values inside the model's intervals, against the nominal level"
         )
 
 

@@ -218,7 +218,9 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
             "medians",
         ),
         Figure(
-            coverage_figure(rows), "Share of published values within the score's tolerance, at every level.", "coverage"
+            coverage_figure(rows),
+            "Share of published values inside the model's prediction intervals of every level; on the line, intervals hold what they promise.",
+            "coverage",
         ),
         Heading("Tumour courses beside those of another cancer", 3),
         Text(
@@ -290,6 +292,17 @@ def _uncertainty() -> list[Block]:
         ]
         idle = [row["path"] for row in informed if float(row["shrinkage"]) < _FAIR_SHRINKAGE]
         blocks.append(Text(f"Hardly informed by the data: {', '.join(idle) or 'none'}."))
+    if ranks := gather.calibration_table("known_truth.csv"):
+        tenths = [sum(int(row[f"tenth_{place}"]) for row in ranks) for place in range(1, 11)]
+        outer, middle = (
+            10 * sum(tenths[place] for place in places) / len(places) / sum(tenths) for places in ((0, 9), (4, 5))
+        )
+        blocks.append(
+            Text(
+                "Known truths (each posterior draw as the truth once, inferred from what it simulates): the two outer tenths of the inferred distributions "
+                f"hold {outer:.2f} times as many as they should, the two middle ones {middle:.2f}. Above 1 outside, the posterior is too narrow."
+            )
+        )
     sensitive = gather.calibration_table("sensitivity.csv")
     if sensitive:
         top = sorted(sensitive, key=lambda row: -sum(float(row[name]) for name in ("response", "pfs", "os")))[:12]
