@@ -57,7 +57,8 @@ def validate(
 ) -> None:
     """Score the model: simulate every trial once, and compare it with what was published.
 
-    Beside every figure stands that of a baseline without a model, the published result of the nearest trial.
+    Beside every figure stands that of a baseline without a model, the published result of the nearest trial. `mesotrial credibility` makes pages of
+    the scores, with pictures.
 
     Examples:
 
