@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from rivals.c_bound import CBound
-from rivals.problems import Problem, problems
+from rivals.problems import NAMES, Problem, problems
 from rivals.programs import Diffrax, Engine, Lsoda, reference
 from rivals.roadrunner import RoadRunner
 
@@ -35,7 +35,7 @@ def main() -> None:
     options.add_argument("--json", action="store_true")
     options.add_argument("--plot", type=Path, help="work-precision curves as an image")
     options.add_argument(
-        "--models", nargs="*", help="only these: mesothelioma (first, the whole model), Simeoni, repressilator"
+        "--models", nargs="+", choices=NAMES, metavar="NAME", help=f"only these: {', '.join(NAMES)} (the first whole)"
     )
     chosen = options.parse_args()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # before this program adds to it

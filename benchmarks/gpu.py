@@ -51,7 +51,8 @@ def main() -> None:
     else:
         why = "there is no NVIDIA GPU here"
     if here:
-        result["card"] = cuda.get_current_device().name.decode()
+        name = cuda.get_current_device().name
+        result["card"] = name.decode() if isinstance(name, bytes) else name  # bytes in older numba-cuda
         measure(result, chosen)
     else:
         result["missing"] = dict.fromkeys(MEASURES, why)

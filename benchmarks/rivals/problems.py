@@ -79,8 +79,11 @@ class Problem:
         return lower(load_model(self.text), self.observables, self.inputs, self.dosed)
 
 
+NAMES = ("mesothelioma", "Simeoni", "repressilator")
+
+
 def problems(patients: int, names: list[str] | None = None) -> tuple[Problem, ...]:
-    makers = {"mesothelioma": own, "Simeoni": simeoni, "repressilator": repressilator}
+    makers = dict(zip(NAMES, (own, simeoni, repressilator), strict=True))
     return tuple(make(patients) for name, make in makers.items() if not names or name in names)
 
 

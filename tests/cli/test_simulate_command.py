@@ -64,7 +64,10 @@ def test_a_model_with_events(command: Any) -> None:
         (("--until", "3", "--out", "no/r.csv"), "no folder no"),
         (("--until", "3", "--out", "r.csv", "--set", "k"), "expected NAME=NUMBER"),
         (("--until", "3", "--out", "r.csv", "--set", "kk=1"), "'kk' is no constant or state of this model"),
-        (("--until", "3", "--out", "r.csv", "--observe", "z"), "'z' is no state"),
+        (("--until", "3", "--out", "r.csv", "--set", "k=nan"), "--set k=nan: nan is not a finite number"),
+        (("--until", "3", "--out", "r.csv", "--set", "k=1", "--set", "k=2"), "--set k=2: k is given twice"),
+        (("--until", "3", "--out", "r.csv", "--set", "twice=1"), "twice is computed by the model"),
+        (("--until", "3", "--out", "r.csv", "--observe", "z"), "model.ant: 'z' is no state"),
         (("--until", "3", "--out", "r.csv", "--doses", "none.csv"), "none.csv"),
         (("--until", "1e9", "--step", "1e-3", "--out", "r.csv"), "rows are too many"),
     ],
@@ -73,6 +76,38 @@ def test_wrong_requests(command: Any, model: str, arguments: tuple[str, ...], wo
     result = command("simulate", model, *arguments)
     assert result.code in (1, 2) and words in result.err and "Traceback" not in result.err
     assert not list(Path().glob("r.*"))
+
+
+def test_a_model_without_states(command: Any) -> None:
+    Path("model.ant").write_text("k = 3; y := k*time;\n", encoding="utf-8")
+    result = command("simulate", "model.ant", "--until", "2", "--out", "r.csv")
+    assert result.code == 0, result.err
+    assert pl.read_csv("r.csv")["y"].to_list() == [0, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("m.xml", b"", "m.xml: The model is empty"),
+        ("m.ant", b"# nothing\n", "m.ant: The model is empty"),
+        ("m.ant", b"k = 3;\n", "m.ant: nothing in the model changes"),
+        ("m.xml", b"\xff\xfe\x80", "m.xml cannot be read: it is no text in UTF-8"),
+        ("m.xml", b"<sbml", "m.xml: The SBML cannot be read"),
+        ("m.ant", b"x = 1; x' = -k*x; var k;\n", "m.ant: k has no value"),
+    ],
+)
+def test_a_bad_model_is_named_with_its_file(command: Any, name: str, content: bytes, words: str) -> None:
+    Path(name).write_bytes(content)
+    result = command("simulate", name, "--until", "2", "--out", "r.csv")
+    assert result.code == 2 and words in result.err
+
+
+@pytest.mark.parametrize("option", ["--doses", "--table"])
+def test_what_is_read_is_not_overwritten(command: Any, model: str, option: str) -> None:
+    Path("r.csv").write_text("ID,k\n1,2\n", encoding="utf-8")
+    result = command("simulate", model, "--until", "2", option, "r.csv", "--out", "../here/r.csv")
+    assert result.code == 2 and "would overwrite r.csv" in result.err
+    assert Path("r.csv").read_text(encoding="utf-8") == "ID,k\n1,2\n"
 
 
 def test_a_bad_row_is_named_with_its_file(command: Any, model: str) -> None:

@@ -29,6 +29,9 @@ for backend in ("cuda", "numba"):
     saved = simulator.observe_saved(state, ["x"])["x"]
     state = simulator.advance(state, until=[9.0, 6.0, 4.0, 9.0])
     found[backend] = [state.values, saved, state.steps, state.code, state.time_days]
+    alone = compile_model("k = 3; y := k*time;\\n", observables=["y"], backend=backend, method=sys.argv[1])
+    state = alone.advance(alone.start(np.empty((2, 0))), until=4.0, save_at=[1.0])
+    assert alone.observe_saved(state, ["y"])["y"].tolist() == [[3.0], [3.0]]  # without states
 one, other = found.values()
 rough = [float(np.nanmax(np.abs(a / b - 1))) for a, b in zip(one[:2], other[:2])]
 print(json.dumps({"rough": rough, "same": [np.array_equal(a, b) for a, b in zip(one[2:], other[2:])], "code": one[3].tolist()}))

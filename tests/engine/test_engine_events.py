@@ -133,7 +133,7 @@ def test_a_file(tmp_path, simulator):
         ("0 1 1 0 0 1 0 2 A", "SS is 2; only 1"),
         ("0 1 0 3 0 1 0 1 A", "endless infusion"),
         ("0 1 1 0 0 0 0 0 a", "'a' is no state of this model"),
-        ("0 1 1 0 0 0 0 0 3", "CMT is 3; the states are numbered 1 to 2"),
+        ("0 1 1 0 0 0 0 0 3", "CMT is 3; the states are numbered 1 to 2 .1 depot, 2 A."),
         ("0 1 1 0 0 0 0 0 -2", "CMT is -2"),
         ("0 1 1 0 0 0 0 0 .", "CMT is missing"),
         ("0 0 1 0 0 0 0 0 A", "AMT is 1 in a row that gives no dose"),
@@ -148,6 +148,12 @@ def test_each_bad_row_has_one_message(row, message):
     with pytest.raises(EventError, match=f"^Row 3: .*{message}") as caught:
         table("TIME EVID AMT RATE DUR II ADDL SS CMT", "0 2 0 0 0 0 0 0 .", row)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("times", [[3, 2], [-1, 2], [], [0, np.nan], [[0, 1], [2, 3]]])
+def test_samples_must_ascend_from_the_start(simulator, times):
+    with pytest.raises(ValueError, match="save_at must be days in ascending order from the start at day 0"):
+        course(simulator, table("TIME AMT CMT", "0 1 A"), times)
 
 
 def test_times_must_ascend_and_columns_match():

@@ -94,6 +94,8 @@ def test_a_file_and_its_text_are_the_same(tmp_path):
         ("x' = -x;\n", "The state x has no initial value"),
         ("a := b + 1; b := a;\nx = 1; x' = a;\n", "circle: a -> b -> a|circular|self"),
         ("<sbml", "The SBML cannot be read: line"),
+        ("", "The model is empty: write it"),
+        ("# nothing\n", "The model is empty: it has no quantity"),
     ],
 )
 def test_what_is_refused_is_named(text, message):
@@ -122,6 +124,16 @@ def test_names_are_checked_with_suggestions():
             compile_model(odd, observables=["x"])
     with pytest.raises(ValueError, match="rtol must be positive"):
         compile_model(model, observables=["x"], rtol=0)
+    with pytest.raises(ValueError, match="backend must be numba, cuda or reference, not gpu"):
+        compile_model(model, observables=["x"], backend="gpu")
+
+
+@pytest.mark.parametrize(("backend", "method"), [("numba", "tsit5"), ("numba", "auto"), ("reference", "auto")])
+def test_a_model_without_states(backend, method):
+    simulator = compile_model("k = 3; y := k*time;\n", observables=["y"], inputs=["k"], backend=backend, method=method)
+    state = simulator.advance(simulator.start([[1.0], [2.0]]), until=4, save_at=[1, 3])
+    assert (state.code == 0).all()
+    assert simulator.observe_saved(state, ["y"])["y"].tolist() == [[1, 3], [2, 6]]
 
 
 ELIMINATION = """

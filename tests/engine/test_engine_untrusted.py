@@ -64,6 +64,7 @@ def test_exchange_keeps_a_model(text):
         ("a = 1000; x = 1; x' = exp(exp(exp(exp(a))));", "too large"),
         ("x" * 300 + " = 1;", "300 characters in a name; at most 200"),
         ("x = 1; x' = sqrt(-1)*x;", "no real value"),
+        ("", "The model is empty"),
     ],
 )
 def test_what_is_too_much_is_refused_in_one_line(text, words):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,8 @@ def read_parameters(settings: list[str], path: Path | None, model: Model) -> Par
     """Return the values of ``--set NAME=VALUE`` and of the table at `path`, whose columns are ID, constants and states.
 
     Raises:
-        RequestError: an unknown name, a cell that is no number (with its row and column; the header is row 1), an ID
-            given twice, or a name that is both set and in the table.
+        RequestError: a name that is unknown or computed, a cell that is no number (with its row and column; the header is
+            row 1), an ID given twice, or a name that is set twice or both set and in the table.
     """
     from mesotrial.run import RequestError
 
@@ -35,10 +36,15 @@ def read_parameters(settings: list[str], path: Path | None, model: Model) -> Par
     for text in settings:
         name, _, value = (part.strip() for part in text.partition("="))
         try:
-            values[name] = float(value)
+            number = float(value)
         except ValueError:
             raise RequestError(f"--set {text}: expected NAME=NUMBER, such as --set k1=0.3") from None
+        if not math.isfinite(number):
+            raise RequestError(f"--set {text}: {value} is not a finite number")
         _check_name(f"--set {text}", name, model)
+        if name in values:
+            raise RequestError(f"--set {text}: {name} is given twice, take one away")
+        values[name] = number
     if path is None:
         return Parameters(None, values)
     frame = _read(path)
@@ -68,6 +74,8 @@ def _check_name(where: str, name: str, model: Model) -> None:
     from mesotrial.engine.errors import unknown_name
     from mesotrial.run import RequestError
 
+    if name in model.algebra or name in model.derived:
+        raise RequestError(f"{where}: {name} is computed by the model: set what it is computed from")
     known = [*model.constants, *model.states]
     if name not in known:
         raise RequestError(f"{where}: {unknown_name('constant or state', name, known)}")

@@ -59,7 +59,10 @@ def simulate(
     doses: Annotated[
         Path | None,
         typer.Option(
-            metavar="CSV", help="NONMEM event rows: ID TIME EVID AMT RATE DUR CMT II ADDL SS.", show_default=False
+            metavar="CSV",
+            help="NONMEM event rows: ID TIME EVID AMT RATE DUR CMT II ADDL SS. CMT: best a state's name; or its number, "
+            "in the order of the columns that are written.",
+            show_default=False,
         ),
     ] = None,
     observe: Annotated[
@@ -84,18 +87,22 @@ def simulate(
     """  # fmt: skip
     from mesotrial.cli.output import console, print_json
     from mesotrial.cli.parameters import read_parameters
-    from mesotrial.engine import EventError, ResultCode, SteadyStateError, load_model
+    from mesotrial.engine import EventError, ModelError, ResultCode, SteadyStateError, load_model
     from mesotrial.run import RequestError
 
-    _check(until, step, out)
+    _check(until, step, out, [path for path in (model, doses, table) if path is not None])
     loaded = load_model(model)
     parameters = read_parameters(settings or [], table, loaded)
     names = [name.strip() for name in observe.split(",") if name.strip()] or [*loaded.states, *loaded.algebra]
+    if not names:
+        raise RequestError(f"{model}: nothing in the model changes: name constants to write with --observe")
     try:
         events = _events(doses, loaded, parameters)
         times = _times(until, step, len(events.patients))
         simulator = _compile(loaded, parameters, names, events, method)
         columns, state = _run(simulator, loaded, parameters, events, times, quiet=quiet)
+    except ModelError as error:
+        raise RequestError(f"{model}: {error}") from error
     except (EventError, SteadyStateError) as error:
         raise RequestError(f"{doses}: {error}") from error
     _write(out, events, times, columns)
@@ -115,7 +122,7 @@ def simulate(
         raise typer.Exit(1)
 
 
-def _check(until: float, step: float, out: Path) -> None:
+def _check(until: float, step: float, out: Path, read: list[Path]) -> None:
     from mesotrial.run import RequestError
 
     if not 0 < until < float("inf") or not 0 < step < float("inf"):
@@ -124,6 +131,9 @@ def _check(until: float, step: float, out: Path) -> None:
         raise RequestError(f"--out must end in .parquet or .csv: {out}")
     if not out.parent.is_dir():
         raise RequestError(f"there is no folder {out.parent} to write {out.name} to")
+    for path in read:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise RequestError(f"--out {out} would overwrite {path}, which is read: name another file")
 
 
 def _events(path: Path | None, model: Model, parameters: Parameters) -> EventTable:

@@ -43,9 +43,12 @@ def run_events(
     to it. The simulation ends at the last of `save_at`. The simulator must have the `dosed` states of the events.
 
     Raises:
-        SteadyStateError: a state keeps changing under a dose with SS. ValueError: an event before `time_days`.
+        SteadyStateError: a state keeps changing under a dose with SS. ValueError: an event before `time_days`, or `save_at` empty, not
+            ascending or before it.
     """
     times = np.atleast_1d(np.asarray(save_at, dtype=np.float64))
+    if times.ndim != 1 or not times.size or not (times >= time_days).all() or not (np.diff(times) >= 0).all():
+        raise ValueError(f"save_at must be days in ascending order from the start at day {time_days:g}, at least one")
     early = [r.time_days for each in events.restarts for r in each if r.time_days < time_days]
     if early:
         raise ValueError(f"A reset at day {early[0]:g} lies before the start at day {time_days:g}")

@@ -1,5 +1,6 @@
 """The backend on a GPU: the compiled backend's own source, one patient a thread. Start and observables stay on the CPU."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -82,23 +83,26 @@ class CudaBackend(NumbaBackend):
         save_at, saved = run.save_at, run.saved
         if not save_at.shape[1]:  # a GPU has no arrays of size 0
             save_at, saved = np.full((n, 1), np.nan), np.empty((n, 1, len(self.states)))
-        columns = [doses.start, doses.stop, doses.state, doses.amount]
-        columns = [each if len(each) else np.zeros(1, dtype=each.dtype) for each in columns]
+        saved, values, atol = _not_empty(saved), _not_empty(run.values), _not_empty(self._atol)
+        columns = [_not_empty(each) for each in (doses.start, doses.stop, doses.state, doses.amount)]
         constants = (_not_empty(run.parameters), _not_empty(run.derived))
-        changed = {"time": run.time, "values": run.values, "step": run.step, "code": run.code, "steps": run.steps}
+        changed = {"time": run.time, "values": values, "step": run.step, "code": run.code, "steps": run.steps}
         there = {name: cuda.to_device(each) for name, each in changed.items()}
         result = cuda.to_device(saved)
-        self._launch[(n + _BLOCK - 1) // _BLOCK, _BLOCK](
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Grid size")  # a small batch is no mistake
+            launch = self._launch[(n + _BLOCK - 1) // _BLOCK, _BLOCK]
+        launch(
             *(there["time"], there["values"], *map(cuda.to_device, constants), there["step"], there["code"]),
             *(there["steps"], cuda.to_device(run.until), cuda.to_device(doses.offsets(n))),
             *(*map(cuda.to_device, columns), cuda.to_device(save_at), result),
-            *(self._rtol, cuda.to_device(self._atol), self._max_steps, self._max_step_days),
+            *(self._rtol, cuda.to_device(atol), self._max_steps, self._max_step_days),
         )
         for name, each in changed.items():
             there[name].copy_to_host(each)
-        if run.save_at.shape[1]:
+        if run.saved.size:
             result.copy_to_host(run.saved)
 
 
-def _not_empty(table: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return table if table.shape[1] else np.zeros((len(table), 1))
+def _not_empty(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return array if array.size else np.zeros([max(1, length) for length in array.shape], array.dtype)

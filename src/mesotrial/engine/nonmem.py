@@ -10,6 +10,7 @@ from mesotrial.engine.doses import Doses
 from mesotrial.engine.errors import unknown_name
 
 _MOST_DOSES = 1_000_000  # of one table, additional doses counted
+_LISTED = 20  # states in one message
 _NUMBERS = ("TIME", "EVID", "AMT", "RATE", "DUR", "II", "ADDL", "SS")
 _OBSERVATION, _DOSE, _OTHER, _RESET, _RESET_AND_DOSE = range(5)
 
@@ -99,7 +100,7 @@ def read_events(
 
     Columns (any case): ID (one patient when absent), TIME in days, EVID (0 observation, 1 dose, 2 other, 3 reset, 4 reset and
     dose; when absent a row with AMT is a dose), AMT in the unit of the state, RATE per day or DUR in days of an infusion, CMT
-    (a name of `states`, or its number from 1; may be absent when there is one), II in days, ADDL, SS. Empty or `.` is 0;
+    (a name of `states`, or its number from 1 in their order; may be absent when there is one), II in days, ADDL, SS. Empty or `.` is 0;
     other columns are ignored. A dose acts before an observation at the same time, whatever the order of the rows. A reset
     (EVID 3 and 4) sets the model's initial values, ends running infusions and cancels additional doses to come; SS 1
     starts at the steady state that the dose every II days leads to.
@@ -260,7 +261,11 @@ class _Reader:
         except ValueError:
             raise EventError(f"Row {number}: CMT: {unknown_name('state', cmt, self.states)}") from None
         if position not in range(1, len(self.states) + 1):
-            raise EventError(f"Row {number}: CMT is {cmt}; the states are numbered 1 to {len(self.states)}")
+            listed = [f"{i} {name}" for i, name in enumerate(self.states[:_LISTED], 1)]
+            more = ["..."] if len(self.states) > _LISTED else []
+            raise EventError(
+                f"Row {number}: CMT is {cmt}; the states are numbered 1 to {len(self.states)} ({', '.join(listed + more)})"
+            )
         return self.states[int(position) - 1]
 
 

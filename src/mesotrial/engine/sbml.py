@@ -9,7 +9,7 @@ import libsbml
 from mesotrial.engine.errors import ModelError
 from mesotrial.engine.model import TIME, Model, symbol
 from mesotrial.engine.quantities import Quantities
-from mesotrial.engine.text import read_source
+from mesotrial.engine.text import model_path, read_text, to_sbml
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[a-z0-9]+)?", re.ASCII)  # SBML's, and the engine's own after a dot
 _IGNORED = (
@@ -36,7 +36,14 @@ def load_model(source: str | Path) -> Model:
         ModelError: unreadable text, or something the engine does not support (algebraic rules without a unique solution,
             flux balance), with its name.
     """
-    return model_of(read_source(source))
+    path = model_path(source)
+    if path is None:
+        return model_of(to_sbml(str(source)))
+    text = read_text(path)
+    try:
+        return model_of(to_sbml(text, folder=path.parent))
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
 
 
 def model_of(sbml: str) -> Model:
@@ -44,6 +51,8 @@ def model_of(sbml: str) -> Model:
     document = _flat_document(sbml)  # which owns its model
     _refuse(document.getModel())
     model = Quantities(document.getModel()).model()
+    if not model.names():
+        raise ModelError("The model is empty: it has no quantity")
     _check_symbols(model)
     return model
 

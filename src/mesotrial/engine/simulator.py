@@ -50,6 +50,8 @@ def compile_model(
         raise ValueError(f"rtol must be positive and threads at least 1, not {rtol} and {threads}")
     if method not in ("tsit5", "rosenbrock", "auto"):
         raise ValueError(f"method must be tsit5, rosenbrock or auto, not {method}")
+    if backend not in ("numba", "cuda", "reference"):
+        raise ValueError(f"backend must be numba, cuda or reference, not {backend}")
     built: Backend
     if isinstance(model, Path) or (isinstance(model, str) and ("\n" not in model or backend == "reference")):
         from mesotrial.engine.sbml import load_model

@@ -48,21 +48,28 @@ def unit_warnings(sbml: str) -> list[str]:
     return [f"line {e.getLine()}: {e.getSeverityAsString()}: {' '.join(e.getMessage().split())}" for e in found]
 
 
-def read_source(source: str | Path) -> str:
-    """Return SBML for a path (.xml, .sbml or .ant) or for model text, which may be SBML or Antimony."""
-    folder = None
-    if isinstance(source, Path) or ("\n" not in source and source.endswith((".xml", ".sbml", ".ant"))):
-        path = Path(source)
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise ModelError(f"The model file {path} cannot be read: {error.strerror}") from error
-        folder = path.parent
-    else:
-        text = source
-    return to_sbml(text, folder=folder)
+def model_path(source: str | Path) -> Path | None:
+    """Return the path (.xml, .sbml or .ant) that `source` is, or None where it is model text."""
+    is_path = isinstance(source, Path) or ("\n" not in source and source.endswith((".xml", ".sbml", ".ant")))
+    return Path(source) if is_path else None
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a model file.
+
+    Raises:
+        ModelError: there is no such file, or it is no text in UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ModelError(f"The model file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ModelError(f"The model file {path} cannot be read: it is no text in UTF-8") from None
 
 
 def to_sbml(text: str, *, folder: Path | None = None) -> str:
     """Return SBML for model text, which may be SBML or Antimony; `folder` as in `antimony_to_sbml`."""
+    if not text.strip():
+        raise ModelError("The model is empty: write it in SBML or Antimony")
     return text if text.lstrip().startswith("<") else antimony_to_sbml(text, folder=folder)

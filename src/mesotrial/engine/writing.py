@@ -75,7 +75,7 @@ class Writer:
         lines = [
             f"w[{place} * LANES + lane] = {array}[p, {i}]" for place, (array, s, i) in enumerate(sources) if s in used
         ]
-        return self._in_numbers("fetch_constants(lane, p, w, parameters, derived)", lines or ["pass"])
+        return self._in_numbers("fetch_constants(lane, p, w, parameters, derived)", lines)
 
     def rhs(self, fluid: Mapping[Symbol, Expr], rates: Sequence[Expr], dosed: Sequence[str]) -> str:
         """The rates of a group at the fraction `c` of its step, from U to F."""
@@ -167,4 +167,4 @@ def _variable(prefix: str, name: Symbol) -> str:
 
 
 def _function(options: str, head: str, body: Sequence[str]) -> str:
-    return "\n".join([f"@njit({options})", f"def {head}:", *(f"    {line}" for line in body)])
+    return "\n".join([f"@njit({options})", f"def {head}:", *(f"    {line}" for line in body or ["pass"])])
