@@ -86,12 +86,26 @@ def test_an_arm_needs_a_regimen(command: Any) -> None:
         (("report", "."), "not the folder of a run"),
         (("export-model", "--therapies", "nivolumap"), "nivolumab"),
         (("export-model", "--therapies", "nivo", "--out", "no/where.xml"), "no folder no"),
+        (("export-model", "--therapies", "MARS2"), "MARS 2 is a trial, no therapy; give drugs or therapies: "),
+        (("export-model", "--therapies", "nivo", "--out", "."), ". is a folder; give the name of a file"),
         (("schema", "everything"), "design"),
         (("calibrate", "--targets", "maps2", "--out", "fitted"), "validation"),
     ],
 )
 def test_each_wrong_request_has_its_message(command: Any, arguments: tuple[str, ...], words: str) -> None:
     refused(command(*arguments), words)
+
+
+@pytest.mark.parametrize("below", ["", "/page"])
+def test_a_credibility_page_in_a_file_is_refused_before_scoring(command: Any, below: str) -> None:
+    file = written(DESIGN)
+    refused(command("credibility", "--out", file + below), "trial.yaml is a file; give the name of a folder (--out)")
+    assert Path(file).read_text(encoding="utf-8") == DESIGN
+
+
+def test_who_gives_no_scoreboard_is_not_told_to_overwrite_the_file(command: Any) -> None:
+    result = command("credibility", "--scoreboard", written("{}"))
+    refused(result, "trial.yaml is no scoreboard; make one with: mesotrial validate --json > scoreboard.json")
 
 
 def test_an_error_is_an_object_too(command: Any) -> None:

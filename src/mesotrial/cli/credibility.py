@@ -49,6 +49,9 @@ def credibility(
     from mesotrial.run import RequestError
     from mesotrial.validate import validate
 
+    for place in (out, *out.parents):  # before minutes of scoring
+        if place.exists() and not place.is_dir():
+            raise RequestError(f"{place} is a file; give the name of a folder (--out)")
     if scoreboard is not None:
         board = _read(scoreboard)
     else:
@@ -77,5 +80,5 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise RequestError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(board, dict) or board.get("schema") != "mesotrial/scoreboard/1":
-        raise RequestError(f"{path} is no scoreboard; make one with: mesotrial validate --json > {path.name}")
+        raise RequestError(f"{path} is no scoreboard; make one with: mesotrial validate --json > scoreboard.json")
     return board

@@ -110,6 +110,8 @@ def _save(path: Path, text: str) -> None:
     from mesotrial.run import RequestError
     from mesotrial.run.files import write_whole
 
+    if path.is_dir():
+        raise RequestError(f"{path} is a folder; give the name of a file (--out)")
     if not path.parent.is_dir():
         raise RequestError(f"there is no folder {path.parent} to write {path.name} to")
     write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
@@ -126,6 +128,8 @@ def _drugs(therapies: str) -> tuple[Drug, ...]:
         parts = (entry.key,) if entry.kind == "drug" else entry.drugs if entry.kind == "therapy" else ()
         if not entry.runnable or not parts:
             known = ", ".join(one.name for kind in ("drug", "therapy") for one in entries(kind) if one.runnable)
+            if entry.kind not in ("drug", "therapy"):
+                raise RequestError(f"{entry.name} is a {entry.kind}, no therapy; give drugs or therapies: {known}")
             raise RequestError(f"{entry.name} ({entry.kind}) cannot be simulated yet; these can: {known}")
         names.update(dict.fromkeys(parts))
     return tuple(load_drug(name) for name in names)
