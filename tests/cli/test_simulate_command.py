@@ -102,6 +102,12 @@ def test_a_bad_model_is_named_with_its_file(command: Any, name: str, content: by
     assert result.code == 2 and words in result.err
 
 
+def test_a_value_that_the_model_cannot_take_is_refused(command: Any) -> None:
+    Path("m.ant").write_text("n = 1.5; d = 0; d' = -d; x = 1; x' = -d^n*x;\n", encoding="utf-8")
+    result = command("simulate", "m.ant", "--until", "2", "--set", "n=-1", "--out", "r.csv")
+    assert result.code == 2 and "m.ant: n is an exponent and must be positive" in result.err
+
+
 @pytest.mark.parametrize("option", ["--doses", "--table"])
 def test_what_is_read_is_not_overwritten(command: Any, model: str, option: str) -> None:
     Path("r.csv").write_text("ID,k\n1,2\n", encoding="utf-8")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mesotrial.engine.backend import Backend, Run
 from mesotrial.engine.doses import Doses, DoseTable
-from mesotrial.engine.errors import unknown_name
+from mesotrial.engine.errors import ModelError, unknown_name
 from mesotrial.engine.state import Floats, ResultCode, State
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Simulator:
             column = parameters[:, self.inputs.index(name)]
             if (column <= 0).any():
                 patient = int(np.argmax(column <= 0))
-                raise ValueError(f"{name} is an exponent and must be positive: patient {patient} has {column[patient]}")
+                raise ModelError(f"{name} is an exponent and must be positive: patient {patient} has {column[patient]}")
         derived, values = self._backend.start(parameters)
         for name, value in (initial or {}).items():
             self._set_initial(values, name, np.asarray(value, dtype=np.float64))
