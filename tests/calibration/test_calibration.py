@@ -182,7 +182,7 @@ def test_an_interrupted_calibration_goes_on_and_ends_the_same(tmp_path):
     assert len(seen) < len(kept)
     np.testing.assert_array_equal(resumed.posterior, whole.posterior)
     assert len((tmp_path / "cut" / "evaluations.jsonl").read_text().splitlines()) == len(kept)
-    with pytest.raises(ValueError, match="other settings"):
+    with pytest.raises(ValueError, match="members: 10 there, 11 asked for. Nothing"):
         calibrate(tmp_path / "whole", **{**settings, "members": 11})
     with locked(tmp_path / "whole"), pytest.raises(RunBusyError, match="being worked on"):
         calibrate(tmp_path / "whole", **settings)

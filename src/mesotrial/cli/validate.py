@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mesotrial.cli.options import JsonFlag, QuietFlag
+from mesotrial.cli.options import JsonFlag, QuietFlag, names_in
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,9 +66,10 @@ def validate(
     - `mesotrial validate --trials maps2,confirm --patients 500`
     """
     from mesotrial.cli.progress import Reporter
+    from mesotrial.run import RequestError
     from mesotrial.validate import validate
 
-    names = [name.strip() for name in (trials or "").split(",") if name.strip()]
+    names = () if trials is None else names_in("--trials", trials)
     with Reporter("Scoring the model against published results", quiet=quiet) as reporter:
         board = validate(
             role=role.value,
@@ -78,6 +79,9 @@ def validate(
             threads=threads,
             progress=reporter.progress,
         )
+    if not board["trials"]:
+        why = "; ".join(f"{item['trial']}, {item['arm']}: {item['why']}" for item in board["not_predicted"])
+        raise RequestError(f"nothing of {', '.join(names) or 'the catalogue'} can be scored ({why})")
     if as_json:
         from mesotrial.cli.output import print_json
 

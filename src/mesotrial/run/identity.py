@@ -14,7 +14,7 @@ from mesotrial.run.lock import LOCK
 if TYPE_CHECKING:
     from mesotrial.catalogue import Design
 
-__all__ = ["identity_of", "is_finished_in", "program_hash"]
+__all__ = ["identity_of", "is_finished_in", "program_hash", "refuse_foreign"]
 
 # What makes two runs the same, and the words for it.
 _WORDS = {
@@ -83,7 +83,7 @@ def is_finished_in(folder: Path, identity: Mapping[str, Any]) -> bool:
         raise RunFolderError(f"{folder} is a file; give the name of a folder")
     held = read_json(folder / PROVENANCE)
     if held is None or held.get("schema") != SCHEMA:
-        _refuse_foreign(folder)
+        refuse_foreign(folder, "run")
         return False
     different = [key for key in _WORDS if held.get(key) != identity[key]]
     if different == ["patients_per_arm"] and _grows(held["patients_per_arm"], identity["patients_per_arm"]):
@@ -103,12 +103,13 @@ def _grows(there: object, asked: object) -> bool:
     return isinstance(there, int) and isinstance(asked, int) and there < asked
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path, kind: str) -> None:
+    """Raise RunFolderError where a folder that holds no `kind` holds anything else."""
     names = sorted(path.name for path in folder.iterdir())
     if others := [name for name in names if name != LOCK and not name.endswith(TEMPORARY)]:
         shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise RunFolderError(
-            f"{folder} holds files that are no run ({shown}). Nothing was changed. Give another folder (--out)"
+            f"{folder} holds files that are no {kind} ({shown}). Nothing was changed. Give another folder (--out)"
         )
 
 
