@@ -15,7 +15,7 @@ from mesotrial.calibration.free import parameter_sets
 from mesotrial.calibration.identify import informed, known_truth_ranks, pawn_indices
 from mesotrial.calibration.results import write_results
 from mesotrial.calibration.targets import DESIGNS, variances
-from mesotrial.population import load_parameters
+from mesotrial.population import load_ensemble, load_parameters
 from mesotrial.population.parameters import RUN_DRAWS, load_posterior
 from mesotrial.run import RunBusyError
 from mesotrial.run.lock import locked
@@ -190,6 +190,11 @@ def test_an_interrupted_calibration_goes_on_and_ends_the_same(tmp_path):
     assert {path.name for path in files} >= {"posterior.csv", "targets.csv", "informed.csv"}
     assert len((tmp_path / "whole" / "posterior.csv").read_text().splitlines()) == 2 + 12
     assert json.loads((tmp_path / "whole" / "settings.json").read_text())["members"] == 10
+    head, _, body = (tmp_path / "whole" / "fitted.yaml").read_text().partition("version: calibration-")
+    assert "a test" in head and "MAPS" not in head and "parameters:" in body
+    sets = load_ensemble(tmp_path / "whole")
+    assert len(sets) == 12 and len({one.version for one in sets}) == 1 and sets[0] != load_ensemble()[0]
+    assert sets[3].at(free[0].path) == pytest.approx(free[0].from_scale(whole.posterior[3, 0]), rel=1e-5)
 
 
 def test_the_shipped_population_is_the_mean_of_the_shipped_posterior():

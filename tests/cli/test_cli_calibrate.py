@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,25 @@ def test_control_c_says_what_is_kept(tmp_path: Path) -> None:
     assert f"Interrupted; {len(kept)} evaluations are kept in {folder}: the same command goes on." in err
     assert "SpawnPoolWorker" not in err and "Traceback" not in err
     assert json.loads((folder / "settings.json").read_text())["patients_per_arm"] == 50
+
+
+def test_a_run_takes_the_population_of_a_calibration(command: Any) -> None:
+    shipped = files("mesotrial.population") / "data"
+    for name in ("mine", "other"):
+        Path(name).mkdir()
+        text = (shipped / "fitted.yaml").read_text(encoding="utf-8").replace("posterior-4", f"calibration-{name}")
+        Path(name, "fitted.yaml").write_text(text, encoding="utf-8")
+        Path(name, "posterior.csv").write_text("# made up\ngrowth_rate.median\n0.004\n0.006\n", encoding="utf-8")
+    small = ("run", "maps2", "--patients-per-arm", "4", "--json", "--quiet")
+    done = command(*small, "--population", "mine").json
+    assert Path(done["run"]) == Path("runs/maps2-n4-calibration-mine")
+    about = json.loads(Path(done["run"], "provenance.json").read_text())
+    assert about["population"] == about["population_version"] == "calibration-mine"
+    Path("mine").rename("moved")
+    assert command(*small, "--population", "moved").json["reused"]
+    other = command(*small, "--population", "other", "--out", done["run"])
+    assert other.code == 2 and "population: calibration-mine there, calibration-other asked for" in other.err
+    Path("other", "posterior.csv").write_text("growth_rate.median\nfast\n", encoding="utf-8")
+    for folder, words in (("other", "the population in other cannot be read"), ("nowhere", "nowhere/fitted.yaml")):
+        refused = command(*small, "--population", folder)
+        assert refused.code == 2 and words in refused.err, refused.err

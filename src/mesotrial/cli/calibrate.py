@@ -50,6 +50,8 @@ def calibrate(
     `targets.csv` (published against fitted), `informed.csv` (prior to posterior), `sensitivity.csv` (PAWN) and `known_truth.csv` (simulation-based
     calibration).
 
+    `mesotrial run maps2 --population DIR` then takes these patients.
+
     It needs the extra `search`; in a clone: `.uv/bin/uv run --extra search mesotrial calibrate`.
 
     Examples:

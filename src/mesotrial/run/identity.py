@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mesotrial.run.errors import RunFolderError
 from mesotrial.run.files import PROVENANCE, REPORT, SCHEMA, STATUS, TEMPORARY, file_hash, folder_hash, read_json
@@ -37,9 +37,7 @@ _SIMULATING = (
 )  # the rooms that decide what happens to a patient
 
 
-def identity_of(
-    design: Design, *, patients_per_arm: int | None, seed: int, population: Literal["fitted", "typical"]
-) -> dict[str, Any]:
+def identity_of(design: Design, *, patients_per_arm: int | None, seed: int, population: str | Path) -> dict[str, Any]:
     """Return what decides the results of a run: the request, and hashes of all that goes in."""
     from importlib.metadata import version
 
@@ -55,7 +53,8 @@ def identity_of(
         "design_hash": _hash(design.to_yaml()),
         "seed": seed,
         "patients_per_arm": patients_per_arm,
-        "population": population,
+        # a calibration goes by its version, wherever its folder is
+        "population": population if population in ("fitted", "typical") else parameters[0].version,
         "version": version("mesotrial"),
         "program_hash": program_hash(),
         "model_hash": _hash(model.sbml),
