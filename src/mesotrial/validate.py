@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mesotrial.run import RequestError
@@ -15,6 +17,7 @@ from mesotrial.run import RequestError
 if TYPE_CHECKING:
     from mesotrial.analysis import CarryOver, Outcomes, Predictor
     from mesotrial.catalogue import Design, DigitisedCurve, PublishedResult
+    from mesotrial.population import ParameterSet
 
 __all__ = ["PATIENTS", "Role", "validate"]
 
@@ -31,20 +34,22 @@ def validate(
     patients_per_arm: int = PATIENTS,
     seed: int = 1,
     threads: int | None = None,
+    population: str | Path = "fitted",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Simulate each design of the catalogue with scored published results once, and return the scoreboard.
 
-    `trials` limits it to those (any of their names), `role` to the rows of that role. `progress` is called with
+    `trials` limits it to those (any of their names), `role` to the rows of that role; `population` is ``fitted``, ``typical`` or the folder of a
+    calibration. `progress` is called with
     (patients done, patients in all, what is being done). The object has `schema`, `roles` (scores of each, overall and
     by family, the carry-over baseline and the skill beside them), `rows` (one a scored published result; those without
     a prediction say why in `not_predicted`), `not_predicted` (the same by trial and arm), `trials` (what was simulated,
     with the result codes of its patients, the simulated survival `curves` of each arm with their distance from digitised ones, and the `shape` of its tumour
-    courses), `seed` and `patients_per_arm`. Equal arguments give equal scores, whatever
+    courses), `seed`, `patients_per_arm`, and the versions of the `population` and the program. Equal arguments give equal scores, whatever
     `threads` is.
 
     Raises:
-        RequestError: no scored row is asked for, or patients, seed or role that cannot be.
+        RequestError: no scored row is asked for, or patients, seed, role or population that cannot be.
         UnknownNameError: no trial has a name of `trials`.
     """
     from mesotrial.analysis import CarryOver
@@ -53,6 +58,7 @@ def validate(
 
     roles = _roles(role)
     _check(patients_per_arm, seed, threads)
+    parameters = _parameters(population)
     published = published_results()
     asked = _asked(published, roles, trials)
     designs = dict(_designs({result.trial for result in asked}))
@@ -65,13 +71,15 @@ def validate(
         if (design := designs.get(trial)) is None:
             rows += [scored_row(result, carry_over, None, "the trial has no design that can be run") for result in mine]
             continue
-        found, about = _simulated(design, mine, carry_over, patients_per_arm, seed, threads, report)
+        found, about = _simulated(design, mine, carry_over, parameters, patients_per_arm, seed, threads, report)
         rows += found
         simulated.append(about)
     return {
         "schema": SCHEMA,
         "seed": seed,
         "patients_per_arm": patients_per_arm,
+        "population": parameters[0].version,
+        "version": version("mesotrial"),
         "roles": roles_of(rows, roles),
         "not_predicted": unpredicted(rows),
         "trials": simulated,
@@ -93,6 +101,15 @@ def _check(patients_per_arm: int, seed: int, threads: int | None) -> None:
         raise RequestError(f"threads must be at least 1, not {threads}")
     if not 0 <= seed < 2**63:
         raise RequestError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
+
+
+def _parameters(population: str | Path) -> Sequence[ParameterSet]:
+    from mesotrial.population import load_ensemble
+
+    try:
+        return load_ensemble(population)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
 
 
 def _asked(
@@ -126,6 +143,7 @@ def _simulated(
     design: Design,
     results: Sequence[PublishedResult],
     carry_over: CarryOver,
+    parameters: Sequence[ParameterSet],
     patients_per_arm: int,
     seed: int,
     threads: int | None,
@@ -143,7 +161,12 @@ def _simulated(
     predictor: Predictor | None = None
     try:
         trial = simulate_trial(
-            design, patients_per_arm=patients_per_arm, seed=seed, threads=threads, progress=report.of(design)
+            design,
+            patients_per_arm=patients_per_arm,
+            seed=seed,
+            threads=threads,
+            parameters=parameters,
+            progress=report.of(design),
         )
     except (CatalogueError, ModelError) as error:
         refused = f"its design cannot be run: {error}".splitlines()[0]

@@ -98,6 +98,9 @@ def test_the_share_inside_has_an_interval_by_trial() -> None:
     assert found["inside90"] == pytest.approx(0.9)
     assert found["inside90_lo95"] == pytest.approx(0.9 - 4.302653 * math.sqrt(3) / 30)
     assert found["inside90_hi95"] == 1.0
+    assert (
+        score_rows([row | {"inside90": True} for row in rows])["inside90_lo95"] is None
+    )  # all the same: no spread to tell
     alone = score_rows(rows[:10])
     assert alone["inside90_lo95"] is None and alone["inside90_hi95"] is None
 

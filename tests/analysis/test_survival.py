@@ -140,7 +140,7 @@ def test_the_distance_of_two_curves_by_hand() -> None:
     assert curve_distance(first, first).distance == 0.0
     crossed = curve_distance(kaplan_meier([1, 3, 4], [True, True, True]), kaplan_meier([2, 2, 4], [True, True, True]))
     assert crossed.distance > abs(crossed.difference)
-    with pytest.raises(ValueError, match="without patients"):
+    with pytest.raises(ValueError, match="follows nobody"):
         curve_distance(first, kaplan_meier([], []))
 
 

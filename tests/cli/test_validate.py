@@ -73,6 +73,8 @@ def test_a_design_that_cannot_be_run_is_counted_and_named(monkeypatch: pytest.Mo
         (("--patients", "0"), "patients per arm must be at least 1"),
         (("--role", "context"), "role"),
         (("--trials", "maps3"), "maps3"),
+        (("--trials", ","), "--trials names no trial"),
+        (("--trials", "atomicmeso"), "nothing of atomicmeso can be scored"),
         (("--trials", "maps2", "--role", "calibration"), "no published result of maps2 with the role calibration"),
         (("--seed", "-1"), "the seed must be a whole number"),
         (("--threads", "0"), "threads must be at least 1"),

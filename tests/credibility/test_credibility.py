@@ -78,6 +78,14 @@ def test_criteria_are_judged_from_the_board():
     assert found[1][1] == "1 beyond" and found[4][1] == "50 % better" and found[5][1] == "9 % better"
     assert found[-1][1] == "not progression: interval score"
     assert len(criteria({"rows": rows, "roles": {"calibration": _scores()}})) == 2
+    nothing = {"interval_score": None, "rate_points_mae": None, "median_percent_mae": None}
+    unpaired = _scores(shared=nothing | {"carry_over": nothing})
+    alone = unpaired | {"families": dict.fromkeys(("response", "pfs", "os", "toxicity"), unpaired)}
+    assert [asked for asked, *_ in criteria({"rows": rows, "roles": {"validation": alone}})] == [
+        "Validation: inside 90 % consistent with 90 %, by trial",
+        "Validation: mean |z| at most 0.9",
+    ]
+    assert not criteria({"rows": rows, "roles": {"validation": alone | {"mean_abs_z": None}}})
 
 
 def test_a_whole_digitised_curve_is_compared():
@@ -88,7 +96,7 @@ def test_a_whole_digitised_curve_is_compared():
     text = to_markdown("x", credibility_page(board))
     assert (
         "Whole curves where they were digitised" in text
-        and "50 simulated patients an arm, seed 1. Fewer than 2,000" in text
+        and "50 simulated patients an arm, seed 1, population posterior-4. Fewer than 2,000" in text
     )
 
 

@@ -29,7 +29,8 @@ def score_rows(rows: Iterable[Row]) -> dict[str, float | int | None]:
     """Return the scores of rows with `scored` = yes that were predicted; None where there is no row to tell.
 
     `inside90_lo95`, `inside90_hi95`: interval of that share with the rows of a trial as a cluster (linearised variance of a ratio, t with one degree of
-    freedom less than trials: Cochran WG. Sampling Techniques, 3rd ed. 1977, section 9A.2), within 0 and 1; None for one trial alone.
+    freedom less than trials: Cochran WG. Sampling Techniques, 3rd ed. 1977, chapter 3, cluster sampling), within 0 and 1; None for one trial alone, and
+    where all trials have the same share, which says nothing of their spread.
     `rows`, `trials`, `unpredicted` (scored rows without a prediction), `z_coverage` (share with |z| <= 1.645; a
     median that the simulation does not reach has no z and is not covered), `inside90` (share of published values
     inside the prediction interval), `mean_abs_z`, `rate_points_mae` (median absolute error, percentage points),
@@ -105,6 +106,8 @@ def _clustered(judged: Iterable[tuple[str, bool]]) -> tuple[float | None, float 
         return None, None
     share = sum(map(sum, clusters.values())) / rows
     spread = sum((sum(one) - share * len(one)) ** 2 for one in clusters.values()) * number / (number - 1)
+    if not spread:
+        return None, None
     half = float(stdtrit(number - 1, 0.975)) * math.sqrt(spread) / rows
     return max(share - half, 0.0), min(share + half, 1.0)
 

@@ -142,17 +142,18 @@ def _bounds(s: FloatArray, half: FloatArray, interval: IntervalKind) -> tuple[Fl
 def curve_distance(first: KaplanMeier, second: KaplanMeier) -> CurveDistance:
     """Integrate the distance of two curves over the time, in months, in which both are followed, divided by that time.
 
-    The simulated curve is `first`, of many patients; the published one is `second`. Raises `ValueError` where either is empty.
+    The simulated curve is `first`, of many patients; the published one is `second`. Raises `ValueError` where nobody is followed in either.
     """
-    if not first.times.size or not second.times.size:
-        raise ValueError("a curve without patients has no distance")
-    end = float(min(first.times[-1], second.times[-1]))
+    end = min(float(curve.times[-1]) if curve.times.size else 0.0 for curve in (first, second))
+    if end <= 0:
+        raise ValueError("a curve that follows nobody has no distance")
     times = np.unique(np.concatenate(([0.0], first.times[first.times < end], second.times[second.times < end], [end])))
     share = np.diff(times) / end
     ours, theirs = (np.array([curve.at(float(time))[0] for time in times[:-1]]) for curve in (first, second))
-    bounds = np.array([second.at(float(time))[1:] for time in times[:-1]])
-    half = (bounds[:, 1] - bounds[:, 0]) / 2.0 / 1.959964  # of its 95 % interval
-    chance = math.sqrt(2.0 / math.pi) * float(np.nansum(share * half))
+    alive = second.at_risk > second.events
+    terms = np.where(alive, second.events / np.where(alive, second.at_risk * (second.at_risk - second.events), 1), 0.0)
+    error = np.concatenate(([0.0], second.survival * np.sqrt(np.cumsum(terms))))  # Greenwood's
+    chance = math.sqrt(2.0 / math.pi) * float(share @ error[np.searchsorted(second.times, times[:-1], side="right")])
     difference = ours - theirs
     return CurveDistance(end, float(share @ np.abs(difference)), float(share @ difference), chance)
 

@@ -21,7 +21,10 @@ from mesotrial.calibration.centre import DAMPING, Cloud, balanced, fit_linear, m
 from mesotrial.calibration.forward import evaluate, start_worker
 from mesotrial.calibration.free import Free, load_free
 from mesotrial.calibration.targets import Target, load_targets, refuse_validation, variances
-from mesotrial.run import RunFolderError
+from mesotrial.run import RequestError, RunFolderError
+from mesotrial.run.errors import check_installed
+from mesotrial.run.files import read_json, write_json
+from mesotrial.run.identity import program_hash, refuse_foreign
 from mesotrial.run.lock import locked
 
 if TYPE_CHECKING:
@@ -29,13 +32,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["ALPHAS", "Calibration", "calibrate", "kept_evaluations"]
+__all__ = ["ALPHAS", "LEAST", "Calibration", "calibrate", "kept_evaluations"]
 
 ALPHAS = (9.333, 7.0, 4.0, 2.0)  # the usual decreasing schedule; the sum of the inverses is 1
 # Rounds of the linearisation: how many times the patients of one draw serve all draws together. Few at first, more where it matters.
 _CROWDS = (4, 4, 4, 8, 8)
 _AVERAGED = 2  # of the last rounds: each follows the chance of its own virtual patients, their average less
 _BASIS_WEIGHT = 4.0  # how much the arms without immunotherapy count, because everything else rests on them
+LEAST = {"members": 10, "draws": 10, "patients per arm": 50}
+_LAST_SEED = 2**32 - 1  # those of the evaluations are 100,000 times as large
 _EVALUATIONS, _SETTINGS = "evaluations.jsonl", "settings.json"
 
 Progress = Callable[[int, int, str], None]
@@ -96,15 +101,19 @@ def calibrate(
     done: an interrupted calibration goes on where it stopped, and gives the same result. `progress` is called with (evaluations done, evaluations in all, what
     is being done).
 
-    Raises `RunFolderError` where the folder holds a calibration with other settings, `RunBusyError` where another process works on it,
-    `RefusedTargetError` for a target of a trial kept for validation.
+    Raises, before anything is written, `RunFolderError` where the folder holds another calibration or anything else, `RunBusyError` where another process
+    works on it, `RefusedTargetError` for a target of a trial kept for validation, `RequestError` for numbers that cannot be or a missing package.
     """
+    _check_request(members, draws, patients_per_arm, seed, processes)
     free, targets = free or load_free(), targets or load_targets()
     refuse_validation(targets)
+    check_installed("iterative_ensemble_smoother", "calibrate")
+    settings = _settings(free, targets, members, draws, patients_per_arm, seed)
+    _check_folder(Path(folder), settings)
     total = len(ALPHAS) * members + len(_CROWDS) * (1 + len(free) + len(DAMPING)) + draws + 1
     context = multiprocessing.get_context("spawn")
     with locked(Path(folder)):
-        store = _Store(Path(folder), _settings(free, targets, members, draws, patients_per_arm, seed))
+        store = _Store(Path(folder), settings)
         with context.Pool(processes, initializer=start_worker, initargs=(free, targets)) as pool:
             evaluator = _Evaluator(store, pool, total, progress or (lambda done, total, message: None))
             prior = np.random.default_rng(seed).standard_normal((members, len(free)))
@@ -204,11 +213,42 @@ def _defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, mean)
 
 
+def _check_request(members: int, draws: int, patients: int, seed: int, processes: int | None) -> None:
+    for (name, least), given in zip(LEAST.items(), (members, draws, patients), strict=True):
+        if given < least:
+            raise RequestError(f"{name} must be at least {least}, not {given}")
+    if processes is not None and processes < 1:
+        raise RequestError(f"processes must be at least 1, not {processes}")
+    if not 0 <= seed <= _LAST_SEED:
+        raise RequestError(f"the seed must be a whole number from 0 to {_LAST_SEED}, not {seed}")
+
+
+def _check_folder(folder: Path, settings: dict[str, Any]) -> None:
+    """Raise RunFolderError where the folder holds another calibration, or anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder} is a file; give the name of a folder")
+    held = read_json(folder / _SETTINGS)
+    if held is None or "members" not in held:
+        if folder.is_dir():
+            refuse_foreign(folder, "calibration")
+        return
+    if different := [
+        _difference(key, held.get(key), asked) for key, asked in settings.items() if held.get(key) != asked
+    ]:
+        raise RunFolderError(
+            f"{folder} holds another calibration: {'; '.join(different)}. Nothing was changed. Give another folder (--out), or move this one away"
+        )
+
+
+def _difference(key: str, there: object, asked: object) -> str:
+    words = {"patients_per_arm": "patients per arm", "free": "priors", "program": "version of the program"}
+    name = words.get(key, key)
+    return f"{name}: {there} there, {asked} asked for" if isinstance(asked, int) else f"different {name}"
+
+
 def _settings(
     free: tuple[Free, ...], targets: tuple[Target, ...], members: int, draws: int, patients: int, seed: int
 ) -> dict[str, Any]:
-    from mesotrial.run.identity import program_hash
-
     return {
         "members": members,
         "draws": draws,
@@ -225,15 +265,10 @@ class _Store:
     """The evaluations of a calibration on disk, one line each; a line cut short by a crash is done again."""
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        _check_folder(folder, settings)  # again, now that nobody else writes there
         self.path = folder / _EVALUATIONS
-        held = folder / _SETTINGS
-        if held.exists() and json.loads(held.read_text(encoding="utf-8")) != settings:
-            raise RunFolderError(
-                f"{folder} holds a calibration with other settings or of another program; give another folder"
-            )
-        if not held.exists():
-            held.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        if not (folder / _SETTINGS).exists():
+            write_json(folder / _SETTINGS, settings)
         self.known: dict[tuple[str, int], list[float]] = {}
         self.seconds = 0.0
         if self.path.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -92,6 +93,9 @@ _forward: Forward
 def start_worker(free: Sequence[Free], targets: Sequence[Target]) -> None:
     """Prepare a process of the pool."""
     global _forward
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes of a terminal: the first one ends the pool
     os.environ["POLARS_MAX_THREADS"] = "1"
     _forward = Forward(free, targets)
 

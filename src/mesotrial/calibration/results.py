@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
@@ -41,13 +42,15 @@ def write_results(folder: Path, calibration: Calibration, *, provenance: str) ->
         f"{provenance}; {evaluations} evaluations, {hours:.2f} hours of one processor; mesotrial {version('mesotrial')}"
     )
     text = f"# Equally likely parameter sets; the first {RUN_DRAWS}, which a run takes, have the mean and the spread of all. {made}\n"
-    text += _csv([one.path for one in calibration.free], rows)
+    draws = _csv([one.path for one in calibration.free], rows)
+    text += draws
+    own = f"calibration-{hashlib.sha256((provenance + draws).encode()).hexdigest()[:8]}"
     families, indices = pawn_indices(calibration)
     ranks = known_truth_ranks(calibration)
     tenths = np.array([np.histogram(column, bins=10, range=(0.0, 1.0))[0] for column in ranks.T])
     written = {
         POSTERIOR: text,
-        FITTED: _fitted(calibration),
+        FITTED: _fitted(calibration, own, provenance),
         TARGETS: _csv(
             ["design", "arm", "subgroup", "code", "time_months", "published", "fitted", "lo90", "hi90", "z", "source"],
             _target_rows(calibration),
@@ -70,8 +73,8 @@ def write_results(folder: Path, calibration: Calibration, *, provenance: str) ->
     return [folder / name for name in written]
 
 
-def _fitted(calibration: Calibration) -> str:
-    """Return the population's file as it is shipped, with each free quantity at the posterior's mean on its scale."""
+def _fitted(calibration: Calibration, own: str, provenance: str) -> str:
+    """Return the population's file as it is shipped, with each free quantity at the posterior's mean on its scale, and a version of its own."""
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -88,9 +91,16 @@ def _fitted(calibration: Calibration) -> str:
         for key in outer:
             entry = entry[key]
         entry[last] = value
+    data["version"] = own
     buffer = io.StringIO()
     yaml.dump(data, buffer)
-    return buffer.getvalue()
+    whole = buffer.getvalue()
+    head = (
+        f"# Written by `mesotrial calibrate`: {provenance}.\n"
+        f"# Quantities with a column in {POSTERIOR} are its means, the others as shipped with mesotrial {version('mesotrial')}.\n"
+        "# median: typical value in the unit; sd: spread between patients on the log scale; factors: multiply the median.\n"
+    )
+    return head + whole[whole.index("version:") :]  # the shipped head names the targets of the shipped posterior
 
 
 def _target_rows(calibration: Calibration) -> Iterable[Sequence[str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mesotrial.cli.options import JsonFlag, QuietFlag
+from mesotrial.cli.options import JsonFlag, QuietFlag, names_in
 
 __all__ = ["register"]
 
@@ -25,10 +26,15 @@ def calibrate(
         str | None,
         typer.Option(metavar="A,B", help="Designs to fit to; by default every calibration trial.", show_default=False),
     ] = None,
-    members: Annotated[int, typer.Option(metavar="N", help="Parameter sets in the smoother's ensemble.")] = 100,
-    draws: Annotated[int, typer.Option(metavar="N", help="Parameter sets in the posterior.")] = 200,
+    members: Annotated[
+        int, typer.Option(metavar="N", help="Parameter sets in the smoother's ensemble, at least 10.")
+    ] = 100,
+    draws: Annotated[int, typer.Option(metavar="N", help="Parameter sets in the posterior, at least 10.")] = 200,
     patients: Annotated[
-        int, typer.Option("--patients", "-n", metavar="N", help="Simulated patients of each arm, for each set.")
+        int,
+        typer.Option(
+            "--patients", "-n", metavar="N", help="Simulated patients of each arm, for each set, at least 50."
+        ),
     ] = 400,
     seed: Annotated[int, typer.Option(metavar="S", help="The same seed gives the same posterior.")] = 1,
     processes: Annotated[
@@ -43,6 +49,10 @@ def calibrate(
     all of it takes 1.4 hours of one processor. The folder ends with `posterior.csv` (equally likely parameter sets), `fitted.yaml` (their means),
     `targets.csv` (published against fitted), `informed.csv` (prior to posterior), `sensitivity.csv` (PAWN) and `known_truth.csv` (simulation-based
     calibration).
+
+    `mesotrial run maps2 --population DIR` then takes these patients.
+
+    It needs the extra `search`; in a clone: `.uv/bin/uv run --extra search mesotrial calibrate`.
 
     Examples:
 
@@ -61,11 +71,7 @@ def calibrate(
     from mesotrial.cli.progress import Reporter
     from mesotrial.run import RequestError
 
-    if members < 10 or draws < 10 or patients < 50:
-        raise RequestError(
-            f"it needs at least 10 members, 10 draws and 50 patients per arm, not {members}, {draws} and {patients}"
-        )
-    designs = tuple(name.strip() for name in targets.split(",") if name.strip()) if targets else DESIGNS
+    designs = DESIGNS if targets is None else names_in("--targets", targets)
     kept = kept_evaluations(out)
     opening = f"Calibrating in {out}" + (f", which holds {kept} evaluations" if kept else "")
     with Reporter(opening, quiet=quiet, unit="evaluations") as reporter:
@@ -82,10 +88,10 @@ def calibrate(
             )
         except RefusedTargetError as error:
             raise RequestError(str(error)) from None
-        except ImportError as error:
-            raise RequestError(
-                f"{error.name} is missing; calibration needs the extra: pip install 'mesotrial[search]'"
-            ) from None
+        except KeyboardInterrupt:
+            kept = kept_evaluations(out)
+            print(f"Interrupted; {kept} evaluations are kept in {out}: the same command goes on.", file=sys.stderr)
+            raise
     provenance = f"ES-MDA ({members} members) and posterior linearisation, {patients} patients per arm, seed {seed}, designs {' '.join(designs)}"
     written = write_results(out, found, provenance=provenance)
     z = found.z()[np.isfinite(found.z())]  # a median that no draw reached has none

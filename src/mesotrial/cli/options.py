@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DesignName", "JsonFlag", "OutFile", "QuietFlag", "complete_name", "complete_trial"]
+__all__ = ["DesignName", "JsonFlag", "OutFile", "QuietFlag", "complete_name", "complete_trial", "names_in"]
+
+
+def names_in(option: str, text: str) -> tuple[str, ...]:
+    """Return the names between the commas of an option; RequestError where there is none."""
+    from mesotrial.run import RequestError
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise RequestError(f"{option} names no trial; give names with commas between them, or leave it out")
+    return names
 
 
 def complete_trial(incomplete: str) -> list[str]:

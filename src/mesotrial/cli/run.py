@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from mesotrial.run import Run
 
 __all__ = ["register"]
-
-
-class Population(StrEnum):
-    """Who the virtual patients are."""
-
-    FITTED = "fitted"
-    TYPICAL = "typical"
 
 
 def register(app: typer.Typer) -> None:
@@ -61,8 +53,12 @@ def run(
         typer.Option(metavar="T", help="Threads; by default all. Results do not depend on it.", show_default=False),
     ] = None,
     population: Annotated[
-        Population, typer.Option(help="fitted: patients as they differ. typical: everyone has the median parameters.")
-    ] = Population.FITTED,
+        str,
+        typer.Option(
+            metavar="fitted|typical|DIR",
+            help="fitted: patients as they differ. typical: everyone has the median parameters. DIR: those of a calibration.",
+        ),
+    ] = "fitted",
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     all_rows: Annotated[
         bool,
@@ -97,7 +93,7 @@ def run(
                 patients_per_arm=patients_per_arm,
                 seed=seed,
                 threads=threads,
-                population=population.value,
+                population=population,
                 progress=reporter.progress,
                 command=_command_line(),
             )

@@ -61,7 +61,7 @@ def simulate(
         typer.Option(
             metavar="CSV",
             help="NONMEM event rows: ID TIME EVID AMT RATE DUR CMT II ADDL SS. CMT: best a state's name; or its number, "
-            "in the order of the columns that are written.",
+            "in the order of the columns written without --observe.",
             show_default=False,
         ),
     ] = None,

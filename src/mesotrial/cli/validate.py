@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mesotrial.cli.options import JsonFlag, QuietFlag
+from mesotrial.cli.options import JsonFlag, QuietFlag, names_in
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,6 +51,9 @@ def validate(
         int | None,
         typer.Option(metavar="T", help="Threads; by default all. Scores do not depend on it.", show_default=False),
     ] = None,
+    population: Annotated[
+        str, typer.Option(metavar="fitted|typical|DIR", help="As in `mesotrial run`; DIR: the folder of a calibration.")
+    ] = "fitted",
     all_rows: Annotated[bool, typer.Option("--all-rows", help="Show every scored row, not only the misses.")] = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
@@ -67,9 +70,10 @@ def validate(
     - `mesotrial validate --trials maps2,confirm --patients 500`
     """
     from mesotrial.cli.progress import Reporter
+    from mesotrial.run import RequestError
     from mesotrial.validate import validate
 
-    names = [name.strip() for name in (trials or "").split(",") if name.strip()]
+    names = () if trials is None else names_in("--trials", trials)
     with Reporter("Scoring the model against published results", quiet=quiet) as reporter:
         board = validate(
             role=role.value,
@@ -77,8 +81,12 @@ def validate(
             patients_per_arm=patients,
             seed=seed,
             threads=threads,
+            population=population,
             progress=reporter.progress,
         )
+    if not board["trials"]:
+        why = "; ".join(f"{item['trial']}, {item['arm']}: {item['why']}" for item in board["not_predicted"])
+        raise RequestError(f"nothing of {', '.join(names) or 'the catalogue'} can be scored ({why})")
     if as_json:
         from mesotrial.cli.output import print_json
 

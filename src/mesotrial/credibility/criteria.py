@@ -23,12 +23,12 @@ def criteria(board: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def _judged(board: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
     rows = [row for row in board["rows"] if row["z"] is not None]
-    if (fitted := board["roles"].get("calibration")) and fitted["rows"]:
+    fitted, held = (board["roles"].get(role, {"rows": 0}) for role in ("calibration", "validation"))
+    if fitted["rows"] and fitted["mean_abs_z"] is not None:
         beyond = sum(abs(row["z"]) > 2.5 for row in rows if row["role"] == "calibration")
         yield "Calibration: mean |z| at most 0.7", f"{fitted['mean_abs_z']:.2f}", fitted["mean_abs_z"] <= 0.7
         yield "Calibration: none beyond 2.5", f"{beyond} beyond", beyond == 0
-    held = board["roles"].get("validation")
-    if not held or not held["rows"]:
+    if not held["rows"] or held["mean_abs_z"] is None:
         return
     low, high = held.get("inside90_lo95"), held.get("inside90_hi95")
     if low is not None and high is not None:
@@ -39,16 +39,20 @@ def _judged(board: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
         if (gain := _gain(held, key)) is not None:
             found = f"{100 * abs(gain):.0f} % {'better' if gain >= 0 else 'worse'}"
             yield f"Validation: {name} 20 % better than carrying over", found, gain >= _LEAST_GAIN
-    worse = {
-        name: [
-            what
-            for key, what in _BETTER.items()
-            if (gain := _gain(held["families"][family], key)) is not None and gain <= 0
-        ]
+    gains = {
+        name: {
+            what: gain for key, what in _BETTER.items() if (gain := _gain(held["families"][family], key)) is not None
+        }
         for family, name in _FAMILIES.items()
     }
+    worse = {name: [what for what, gain in each.items() if gain <= 0] for name, each in gains.items()}
     found = "; ".join(f"not {name}: {', '.join(what)}" for name, what in worse.items() if what)
-    yield "Validation: better than carrying over in each family", found or "better in each", not found
+    if any(gains.values()):
+        yield (
+            "Validation: better than carrying over in each family",
+            found or "better in each that both predict",
+            not found,
+        )
 
 
 def _gain(scores: Mapping[str, Any], key: str) -> float | None:

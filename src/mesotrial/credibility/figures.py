@@ -89,8 +89,7 @@ def coverage_figure(rows: Sequence[Row]) -> str:
         axes = plain_axes(drawn, 50, 40, 14, 44)
         axes.plot([0, 100], [0, 100], color=MUTED, linewidth=0.9)
         for place, role in enumerate(_ROLES):
-            mine = [row for row in rows if row["role"] == role and row["z"] is not None]
-            z = [abs(value) for row in mine if (value := interval_z(row)) is not None]
+            z = [abs(value) for row in rows if row["role"] == role and (value := interval_z(row)) is not None]
             if not z:
                 continue
             limits = [NormalDist().inv_cdf((1 + level) / 2) for level in _LEVELS]

@@ -261,6 +261,8 @@ class _Reader:
         except ValueError:
             raise EventError(f"Row {number}: CMT: {unknown_name('state', cmt, self.states)}") from None
         if position not in range(1, len(self.states) + 1):
+            if not self.states:
+                raise EventError(f"Row {number}: CMT is {cmt}; the model has no state that a dose could enter")
             listed = [f"{i} {name}" for i, name in enumerate(self.states[:_LISTED], 1)]
             more = ["..."] if len(self.states) > _LISTED else []
             raise EventError(

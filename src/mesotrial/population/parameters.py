@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, Literal
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "locate",
 ]
 
+_SHIPPED = files("mesotrial.population") / "data"
 RUN_DRAWS = 25  # posterior draws that share the patients of a run: enough to see how far apart they are, few enough for each to have patients
 
 
@@ -125,10 +128,15 @@ def _with(whole: Any, path: str, keys: Sequence[Any], value: float) -> Any:
 @lru_cache
 def load_parameters(population: Literal["fitted", "typical"] = "fitted") -> ParameterSet:
     """Read the parameters shipped with the package: ``fitted``, or ``typical`` (the same medians, no spread)."""
+    fitted = _read_parameters(_SHIPPED)
+    return fitted.typical() if population == "typical" else fitted
+
+
+def _read_parameters(folder: Traversable) -> ParameterSet:
     from ruamel.yaml import YAML
 
-    data = YAML(typ="safe").load((files("mesotrial.population") / "data" / "fitted.yaml").read_text(encoding="utf-8"))
-    fitted = ParameterSet(
+    data = YAML(typ="safe").load((folder / "fitted.yaml").read_text(encoding="utf-8"))
+    return ParameterSet(
         version=data["version"],
         distributions={
             name: Distribution(
@@ -150,7 +158,6 @@ def load_parameters(population: Literal["fitted", "typical"] = "fitted") -> Para
         readout={name: one["value"] for name, one in data["readout"].items()},
         readout_status={name: one["status"] for name, one in data["readout"].items()},
     )
-    return fitted.typical() if population == "typical" else fitted
 
 
 @lru_cache
@@ -159,8 +166,11 @@ def load_posterior() -> tuple[ParameterSet, ...]:
 
     A set differs from `load_parameters` at the dotted paths of the file's header. Without the file, the fitted parameters alone.
     """
-    fitted = load_parameters()
-    file = files("mesotrial.population") / "data" / "posterior.csv"
+    return _read_posterior(_SHIPPED, load_parameters())
+
+
+def _read_posterior(folder: Traversable, fitted: ParameterSet) -> tuple[ParameterSet, ...]:
+    file = folder / "posterior.csv"
     if not file.is_file():
         return (fitted,)
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
@@ -168,8 +178,24 @@ def load_posterior() -> tuple[ParameterSet, ...]:
     return tuple(fitted.replaced(dict(zip(paths, map(float, line.split(",")), strict=True))) for line in lines[1:])
 
 
-def load_ensemble(
-    population: Literal["fitted", "typical"] = "fitted", draws: int = RUN_DRAWS
-) -> tuple[ParameterSet, ...]:
-    """Return the parameter sets that patients are drawn from: the first `draws` of the posterior, or the typical one."""
-    return load_posterior()[:draws] if population == "fitted" else (load_parameters("typical"),)
+def load_ensemble(population: str | Path = "fitted", draws: int = RUN_DRAWS) -> tuple[ParameterSet, ...]:
+    """Return the parameter sets that patients are drawn from: the first `draws` of the posterior (``fitted``), the ``typical`` one, or the first `draws` of the
+    calibration in a folder.
+
+    Raises `ValueError` where the folder holds no calibration that can be read.
+    """
+    if population == "typical":
+        return (load_parameters("typical"),)
+    if population == "fitted":
+        return load_posterior()[:draws]
+    folder = Path(population)
+    for name in ("fitted.yaml", "posterior.csv"):
+        if not (folder / name).is_file():
+            raise ValueError(
+                f"no population is called {str(population)!r}, and there is no file {folder / name}; known: fitted, typical, and the folder of a calibration"
+            )
+    try:
+        return _read_posterior(folder, _read_parameters(folder))[:draws]
+    except Exception as error:  # what YAML, the columns or the numbers may hold
+        what = " ".join(str(error).split())
+        raise ValueError(f"the population in {folder} cannot be read ({what}); calibrate again") from None

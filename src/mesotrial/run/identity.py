@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mesotrial.run.errors import RunFolderError
 from mesotrial.run.files import PROVENANCE, REPORT, SCHEMA, STATUS, TEMPORARY, file_hash, folder_hash, read_json
@@ -14,7 +14,7 @@ from mesotrial.run.lock import LOCK
 if TYPE_CHECKING:
     from mesotrial.catalogue import Design
 
-__all__ = ["identity_of", "is_finished_in", "program_hash"]
+__all__ = ["identity_of", "is_finished_in", "program_hash", "refuse_foreign"]
 
 # What makes two runs the same, and the words for it.
 _WORDS = {
@@ -37,9 +37,7 @@ _SIMULATING = (
 )  # the rooms that decide what happens to a patient
 
 
-def identity_of(
-    design: Design, *, patients_per_arm: int | None, seed: int, population: Literal["fitted", "typical"]
-) -> dict[str, Any]:
+def identity_of(design: Design, *, patients_per_arm: int | None, seed: int, population: str | Path) -> dict[str, Any]:
     """Return what decides the results of a run: the request, and hashes of all that goes in."""
     from importlib.metadata import version
 
@@ -55,7 +53,8 @@ def identity_of(
         "design_hash": _hash(design.to_yaml()),
         "seed": seed,
         "patients_per_arm": patients_per_arm,
-        "population": population,
+        # a calibration goes by its version, wherever its folder is
+        "population": population if population in ("fitted", "typical") else parameters[0].version,
         "version": version("mesotrial"),
         "program_hash": program_hash(),
         "model_hash": _hash(model.sbml),
@@ -83,7 +82,7 @@ def is_finished_in(folder: Path, identity: Mapping[str, Any]) -> bool:
         raise RunFolderError(f"{folder} is a file; give the name of a folder")
     held = read_json(folder / PROVENANCE)
     if held is None or held.get("schema") != SCHEMA:
-        _refuse_foreign(folder)
+        refuse_foreign(folder, "run")
         return False
     different = [key for key in _WORDS if held.get(key) != identity[key]]
     if different == ["patients_per_arm"] and _grows(held["patients_per_arm"], identity["patients_per_arm"]):
@@ -103,12 +102,13 @@ def _grows(there: object, asked: object) -> bool:
     return isinstance(there, int) and isinstance(asked, int) and there < asked
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path, kind: str) -> None:
+    """Raise RunFolderError where a folder that holds no `kind` holds anything else."""
     names = sorted(path.name for path in folder.iterdir())
     if others := [name for name in names if name != LOCK and not name.endswith(TEMPORARY)]:
         shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
         raise RunFolderError(
-            f"{folder} holds files that are no run ({shown}). Nothing was changed. Give another folder (--out)"
+            f"{folder} holds files that are no {kind} ({shown}). Nothing was changed. Give another folder (--out)"
         )
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mesotrial.run.errors import RequestError
 from mesotrial.run.files import (
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_trial"]
 
-Population = Literal["fitted", "typical"]
 Progress = Callable[[int, int, str], None]
 
 _KEPT = "What was finished is kept: mend this, and the same run goes on from there"
@@ -52,14 +51,15 @@ def run_trial(
     patients_per_arm: int | None = None,
     seed: int = 1,
     threads: int | None = None,
-    population: Population = "fitted",
+    population: str | Path = "fitted",
     progress: Progress | None = None,
     command: str = "",
 ) -> Run:
     """Simulate a trial into a folder and return the run.
 
     `design` is a `Design`, a name of the catalogue or a YAML file. Without `patients_per_arm` the trial has the design's arm sizes, beside a bank of 2,000
-    patients per arm. `out` is by default ``runs/<design>``, with what differs from the defaults added. `progress` is called with (patients done, patients in
+    patients per arm. `population` is ``fitted``, ``typical`` or the folder of a calibration.
+    `out` is by default ``runs/<design>``, with what differs from the defaults added. `progress` is called with (patients done, patients in
     all, what is being done). The same run, finished in that folder, is returned as it is (`Run.reused`); one that was cut off or damaged goes on with the parts
     that are whole, and one with fewer patients per arm is extended (`Run.kept`); the result is that of a run that nothing disturbed. Ctrl-C, and SIGTERM in the
     main thread, end the run with KeyboardInterrupt and the state `interrupted`.
@@ -82,8 +82,9 @@ def run_trial(
     if not isinstance(design, Design):
         design = load_design(design)
     _check_request(patients_per_arm, seed, threads, population)
-    folder = Path(out) if out is not None else _default_folder(design.name, patients_per_arm, seed, population)
     identity = identity_of(design, patients_per_arm=patients_per_arm, seed=seed, population=population)
+    default = _default_folder(design.name, patients_per_arm, seed, identity["population"])
+    folder = default if out is None else Path(out)
     if is_finished_in(folder, identity):
         return Run(folder, reused=True)
     clock.stop("prepare")
@@ -96,15 +97,19 @@ def run_trial(
     return Run(folder, kept=work.kept)
 
 
-def _check_request(patients_per_arm: int | None, seed: int, threads: int | None, population: str) -> None:
+def _check_request(patients_per_arm: int | None, seed: int, threads: int | None, population: str | Path) -> None:
     if patients_per_arm is not None and patients_per_arm < 1:
         raise RequestError(f"patients per arm must be at least 1, not {patients_per_arm}")
     if threads is not None and threads < 1:
         raise RequestError(f"threads must be at least 1, not {threads}")
     if not 0 <= seed < 2**63:
         raise RequestError(f"the seed must be a whole number from 0 to 2^63 - 1, not {seed}")
-    if population not in ("fitted", "typical"):
-        raise RequestError(f"no population is called {population!r}; known: fitted, typical")
+    from mesotrial.population import load_ensemble
+
+    try:
+        load_ensemble(population)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
 
 
 def _default_folder(name: str, patients_per_arm: int | None, seed: int, population: str) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesotrial.run import RequestError
+from mesotrial.run.errors import check_installed
 
 if TYPE_CHECKING:
     from mesotrial.catalogue import SearchSpace
@@ -21,13 +21,7 @@ Choice = dict[str, Any]
 
 def check_sampler() -> None:
     """Refuse a search that needs optuna where it is not installed."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError:
-        raise RequestError(
-            "there are more candidates than the budget, and choosing among them needs optuna; install it with: "
-            "pip install 'mesotrial[search]' (in a clone: .uv/bin/uv sync --extra search), or give a --budget as large as the search"
-        ) from None
+    check_installed("optuna", "optimise", "; or give a --budget as large as the search")
 
 
 def propose(space: SearchSpace, done: Sequence[Candidate], budget: int, seed: int, *, two_sided: bool) -> Choice | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def simulate_trial(
     patients_per_arm: int | None = None,
     seed: int = 1,
     threads: int | None = None,
-    population: Literal["fitted", "typical"] = "fitted",
+    population: str | Path = "fitted",
     parameters: ParameterSet | Sequence[ParameterSet] | None = None,
     model: Model | None = None,
     progress: Progress | None = None,
@@ -108,7 +109,8 @@ def simulate_trial(
     """Simulate a trial.
 
     Without `patients_per_arm` the trial has the design's own arm sizes, and a bank of 2,000 patients per arm is simulated beside it; with it, the trial is
-    its own bank. The same seed gives the same patients and the same results whatever `threads` is. `parameters` replaces the population's parameter sets (for
+    its own bank. `population` is ``fitted``, ``typical`` or the folder of a calibration.
+    The same seed gives the same patients and the same results whatever `threads` is. `parameters` replaces the population's parameter sets (for
     calibration), of which patient i has number i modulo their count, and `model` reuses a compiled model. `progress` is called with (patients done, patients in
     all, what is being done). `store` keeps the parts as they are finished and gives back those that it has; the result is the same.
 
@@ -168,7 +170,7 @@ def simulate_trial(
         seed,
         sizes,
         max(groups[-1].sizes),
-        population,
+        str(population),
         tables,
         bank,
         counts,
