@@ -219,7 +219,8 @@ def _validation(board: Mapping[str, Any]) -> list[Block]:
         ),
         Figure(
             coverage_figure(rows),
-            "Share of published values inside the model's prediction intervals of every level; on the line, intervals hold what they promise. Results whose interval has no upper end are left out.",
+            "Share of published values inside the model's prediction intervals of every level; on the line, intervals hold what they promise. "
+            "Results whose interval has no upper end are left out.",
             "coverage",
         ),
         Heading("Tumour courses beside those of another cancer", 3),
@@ -253,7 +254,8 @@ def _distances(board: Mapping[str, Any]) -> list[Block]:
     return [
         Text(
             "Whole curves where they were digitised: the distance between simulated and published curve, integrated over the months in which both are "
-            "followed and divided by them, in points; with its sign (above 0, the model is higher); and what a trial of that size would show by chance. Landmarks of these curves are among what the model was fitted to."
+            "followed and divided by them, in points; with its sign (above 0, the model is higher); and what a trial of that size would show by chance. "
+            "Landmarks of these curves are among what the model was fitted to."
         ),
         Table(("Trial", "Arm", "Curve", "Months", "Distance", "Difference", "By chance"), lines, 3),
     ]
