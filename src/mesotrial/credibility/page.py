@@ -354,7 +354,10 @@ def _card(board: Mapping[str, Any]) -> list[Block]:
         Table(
             ("", ""),
             (
-                ("Model", f"mesotrial {version('mesotrial')}, population {board.get('population', load_parameters().version)}"),
+                (
+                    "Model",
+                    f"mesotrial {version('mesotrial')}, population {board.get('population', load_parameters().version)}",
+                ),
                 (
                     "Kind",
                     "mechanistic: ordinary differential equations for tumour, immune cells and drugs; hazards for what a clinic sees",
